@@ -1,0 +1,35 @@
+"""The kinds of array that pass between modules, named once.
+
+Shapes are written with these letters throughout the package:
+
+==  ==========================================================================
+V   words in the vocabulary, most frequent first
+D   dimensions of a word vector
+R   window radius; the window of one centre word is drawn from 1..R
+K   negative samples for one positive pair
+B   centre words in a segment (a run of consecutive kept words)
+M   tokens in a segment's neighbourhood, M = B + 2R
+N   noise words shared by the centre words of one segment
+S   segments in a batch, so S * B centre words make one gradient step
+==  ==========================================================================
+"""
+
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray: TypeAlias = npt.NDArray[np.float32]
+"""float32: parameters, gradients, weights."""
+
+IndexArray: TypeAlias = npt.NDArray[np.intp]
+"""Row numbers, in the width that ``np.take`` uses without converting."""
+
+TokenArray: TypeAlias = npt.NDArray[np.int32]
+"""An encoded corpus: word ids, the last word of each sentence stored as ``~id``."""
+
+CountArray: TypeAlias = npt.NDArray[np.int64]
+"""Occurrences of words, or numbers of words."""
+
+AnyArray: TypeAlias = npt.NDArray[Any]
+"""An array of whatever a file held, before it is checked."""

@@ -1,0 +1,198 @@
+"""One block of the corpus becomes batches of index arrays; all of the block's randomness happens here.
+
+The kept words of a block, in text order, are cut into *segments* of `SEGMENT` consecutive centre words with R
+neighbours on both sides. Segments are shuffled, so a batch takes them from all over the block: a word that fills one
+article does not fill one batch, which keeps a step computed from one copy of the parameters stable. Each segment gets
+`NOISE` noise words that its centre words share.
+
+::
+
+    kept words        ... e f g [h i j k l m n o] p q r ...       SEGMENT = 8, R = 3 (16 and 5 in earnest)
+    centres   (B)                h i j k l m n o
+    contexts  (M)          e f g h i j k l m n o p q r            M = B + 2R; centre b sits at context b + R
+    noise     (N)          x y z ...                               drawn by count^0.75, weighted to K for each pair
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from parw2v.arraytypes import FloatArray, IndexArray, TokenArray
+
+SEGMENT = 16
+"""B, centre words in a segment. Larger wastes more of the products on pairs outside any window, smaller gathers more
+context rows for each centre word and leaves the products too small (benchmarks/README.md)."""
+
+NOISE = 16
+"""N, noise words shared by a segment. Fewer cost accuracy, more cost speed (benchmarks/README.md)."""
+
+DAMPING = 2.0
+"""Occurrences of a row in one batch (of all workers together) from which on its gradient is scaled down."""
+
+
+@dataclass(frozen=True)
+class Batches:
+    """The batches of one block: row numbers and weights, in the order they are trained.
+
+    Attributes
+    ----------
+    inputs : (n, I) intp
+        Rows of W_in for each batch: its centre words (skip-gram) or its contexts (CBOW), segment by segment.
+    outputs : (n, O) intp
+        Rows of W_out: the other of the two, then the noise, segment by segment.
+    windows : (n, S * B) intp
+        For each centre word the row of a kernel's weight table: which of its M neighbours are in its window.
+    input_scale, output_scale : (n, I) and (n, O) float32
+        Damping of each row's gradient, at most 1.
+    raw_words : int
+        Words of the block before subsampling.
+    kept_words : int
+        Words after it.
+    """
+
+    inputs: IndexArray
+    outputs: IndexArray
+    windows: IndexArray
+    input_scale: FloatArray
+    output_scale: FloatArray
+    raw_words: int
+    kept_words: int
+
+    def __len__(self) -> int:
+        return len(self.windows)
+
+    def __iter__(self) -> Iterator[tuple[IndexArray, IndexArray, IndexArray, FloatArray, FloatArray]]:
+        return zip(self.inputs, self.outputs, self.windows, self.input_scale, self.output_scale, strict=True)
+
+
+def make_batches(
+    tokens: TokenArray,
+    rng: np.random.Generator,
+    *,
+    keep: FloatArray,
+    noise_table: TokenArray,
+    radius: int,
+    segments: int,
+    centres_are_inputs: bool,
+    workers: int = 1,
+) -> Batches:
+    """Subsample, draw windows and noise, shuffle, and lay out the row numbers of every batch of a block.
+
+    Parameters
+    ----------
+    tokens : (n,) int32
+        A block: word ids, the last of each sentence as ``~id``.
+    rng : Generator
+        The block's own.
+    keep : (V,) float32
+        Probability of each word to be kept.
+    noise_table : (T,) int32
+        See `parw2v.sampling.noise_table`.
+    radius : int
+        R; each centre word draws its window uniformly from 1..R, as word2vec.c does.
+    segments : int
+        S, segments in a batch.
+    centres_are_inputs : bool
+        True for skip-gram, False for CBOW.
+    workers : int
+        How many workers train at once; damping counts what all of them do.
+    """
+    words, sentence = _subsample(tokens, rng, keep)
+    left, right = _draw_windows(sentence, rng, radius)
+    n_segments = -(-len(words) // SEGMENT)
+    n_batches = -(-n_segments // segments)
+    order = rng.permutation(n_segments)
+
+    def by_batch(values: IndexArray) -> IndexArray:
+        """Shuffled segments (n_segments, ...), filled up with segments of weight zero to whole batches."""
+        full = np.zeros((n_batches * segments, *values.shape[1:]), np.intp)
+        np.take(values, order, axis=0, out=full[:n_segments], mode="clip")
+        return full.reshape(n_batches, segments, *values.shape[1:])
+
+    padded = np.zeros(n_segments * SEGMENT + 2 * radius, np.intp)
+    padded[radius : radius + len(words)] = words
+    neighbourhood = np.lib.stride_tricks.sliding_window_view(padded, SEGMENT + 2 * radius)[::SEGMENT]
+    contexts = by_batch(neighbourhood)
+    centres = contexts[:, :, radius : radius + SEGMENT]
+    noise = _draw_noise(rng, n_batches * segments, noise_table).reshape(n_batches, segments, NOISE)
+    inputs, targets = (centres, contexts) if centres_are_inputs else (contexts, centres)
+    outputs = np.concatenate([targets, noise], axis=2).reshape(n_batches, segments * (targets.shape[2] + NOISE))
+    inputs = np.ascontiguousarray(inputs).reshape(n_batches, segments * inputs.shape[2])
+
+    window = np.zeros(n_segments * SEGMENT, np.intp)
+    window[: len(words)] = left * (radius + 1) + right
+    windows = by_batch(window.reshape(n_segments, SEGMENT))
+    windows *= SEGMENT
+    windows += np.arange(SEGMENT)
+    return Batches(
+        inputs,
+        outputs,
+        windows.reshape(n_batches, segments * SEGMENT),
+        damping(inputs, len(keep), n_segments / segments, workers),
+        damping(outputs, len(keep), n_segments / segments, workers),
+        raw_words=len(tokens),
+        kept_words=len(words),
+    )
+
+
+def _subsample(tokens: TokenArray, rng: np.random.Generator, keep: FloatArray) -> tuple[TokenArray, TokenArray]:
+    """Drop frequent words at random; returns the kept ids and the number of the sentence each stands in."""
+    ends = tokens < 0
+    ids = np.where(ends, ~tokens, tokens)
+    sentence = np.cumsum(ends, dtype=np.int32)
+    sentence -= ends  # the last word belongs to the sentence it ends
+    kept = np.flatnonzero(rng.random(len(ids), dtype=np.float32) < np.take(keep, ids, mode="clip"))
+    return ids[kept], sentence[kept]
+
+
+def _draw_windows(sentence: TokenArray, rng: np.random.Generator, radius: int) -> tuple[TokenArray, TokenArray]:
+    """Context words to the left and right of each kept word: the drawn radius, cut at the sentence's ends."""
+    n = len(sentence)
+    drawn = rng.integers(1, radius + 1, n, dtype=np.int32)
+    first = np.flatnonzero(np.diff(sentence, prepend=-1))
+    lengths = np.diff(first, append=n)
+    position = np.arange(n, dtype=np.int32)
+    starts = np.repeat(first.astype(np.int32), lengths)
+    lasts = np.repeat((first + lengths - 1).astype(np.int32), lengths)
+    return np.minimum(drawn, position - starts), np.minimum(drawn, lasts - position)
+
+
+def _draw_noise(rng: np.random.Generator, n: int, noise_table: TokenArray) -> TokenArray:
+    """(n, NOISE) noise words, stratified: one from each NOISE-th of the distribution.
+
+    Each is drawn by count^0.75 over the whole row, as word2vec's are; stratifying only takes away the chance of a row
+    with too many or too few frequent words (measured: 1.5 points of analogy accuracy after one epoch).
+    """
+    draws = rng.random((n, NOISE), dtype=np.float32)
+    draws += np.arange(NOISE, dtype=np.float32)
+    draws *= len(noise_table) / NOISE
+    return np.take(noise_table, draws.astype(np.int32), mode="clip")
+
+
+def damping(rows: IndexArray, n_rows: int, n_batches: float, workers: int) -> FloatArray:
+    """Scale factors that keep a batch from moving a frequent row too far.
+
+    Every gradient of a batch is computed from the same copy of a row, so a row that occurs n times in it takes one step
+    n times as long. From `DAMPING` expected occurrences on, the sum is scaled to what that many would give. Workers add
+    up: what the others do at the same time is computed from as old a copy.
+
+    Parameters
+    ----------
+    rows : (n, width) intp
+        Row numbers of each batch.
+    n_rows : int
+        V.
+    n_batches : float
+        Batches' worth of rows that are in use.
+    workers : int
+
+    Returns
+    -------
+    (n, width) float32
+    """
+    expected = np.bincount(rows.reshape(-1), minlength=n_rows) * (workers / max(n_batches, 1.0))
+    factor = (DAMPING / np.maximum(DAMPING, 1 + expected)).astype(np.float32)
+    return np.take(factor, rows)

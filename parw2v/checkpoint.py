@@ -1,0 +1,153 @@
+"""A run's state on disk: enough to go on as if it had never stopped.
+
+A checkpoint is a model file with one more array, ``state`` (a JSON text). It is taken when no block is in flight, and
+blocks are handed out in one fixed order, so a single number says exactly which tokens have been seen: blocks
+0 .. next_task - 1 of the run, each once. All randomness of a block follows from the seed and its number, so nothing else
+needs to be kept.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from parw2v.errors import ModelError
+from parw2v.files import atomic_write
+from parw2v.model import Word2Vec
+from parw2v.npz import read_npz, write_npz
+from parw2v.progress import LossPoint
+
+KEEP = 2
+"""Checkpoints kept: the newest and the one before, in case the newest turns out to be damaged."""
+
+
+@dataclass
+class Tally:
+    """Loss and steps over some stretch of a run."""
+
+    blocks: int = 0
+    steps: int = 0
+    loss_sum: float = 0.0
+    loss_count: float = 0.0
+
+    def add(self, steps: int, loss_sum: float, loss_count: float) -> None:
+        self.blocks += 1
+        self.steps += steps
+        self.loss_sum += loss_sum
+        self.loss_count += loss_count
+
+    @property
+    def loss(self) -> float:
+        """Mean, in nats; 0 where nothing was measured."""
+        return self.loss_sum / self.loss_count if self.loss_count else 0.0
+
+
+@dataclass
+class RunState:
+    """Where a run stands, and what it is a run of.
+
+    Attributes
+    ----------
+    identity : dict
+        What must be the same to continue: settings, corpus and vocabulary fingerprints.
+    next_task : int
+        Blocks trained, counted over all epochs.
+    raw_words, kept_words, steps : int
+        Trained so far.
+    train_seconds : float
+    epoch, stretch : Tally
+        Loss of the current epoch, and since the last point of the history.
+    loss_history : list of LossPoint
+    """
+
+    identity: dict[str, Any]
+    next_task: int = 0
+    raw_words: int = 0
+    kept_words: int = 0
+    steps: int = 0
+    train_seconds: float = 0.0
+    epoch: Tally = field(default_factory=Tally)
+    stretch: Tally = field(default_factory=Tally)
+    loss_history: list[LossPoint] = field(default_factory=list)
+
+
+def save_checkpoint(directory: Path, model: Word2Vec, state: RunState) -> Path:
+    """Write a checkpoint atomically, then remove all but the last `KEEP`; returns its path."""
+    arrays = model.to_arrays() | {"state": np.array(json.dumps(asdict(state)))}
+    path = atomic_write(directory / f"{state.next_task:09d}.npz", lambda file: write_npz(file, arrays))
+    for old in _checkpoints(directory)[:-KEEP]:
+        old.unlink(missing_ok=True)
+    return path
+
+
+def load_checkpoint(directory: Path, identity: dict[str, Any]) -> tuple[Word2Vec, RunState, list[str]] | None:
+    """The newest checkpoint that is whole, or None where there is none.
+
+    Returns
+    -------
+    model, state
+    warnings : list of str
+        A line for each newer checkpoint that was damaged and passed over.
+
+    Raises
+    ------
+    ModelError
+        There are checkpoints, but all are damaged; or they belong to another run: the message names the difference.
+    """
+    warnings: list[str] = []
+    for path in reversed(_checkpoints(directory)):
+        try:
+            model, state = _read(path)
+        except ModelError as error:
+            warnings.append(f"checkpoint passed over: {error}")
+            continue
+        check_same_run(path, state.identity, identity)
+        return model, state, warnings
+    if warnings:
+        raise ModelError(f"{directory}: no checkpoint is whole; remove the directory to start anew ({warnings[0]})")
+    return None
+
+
+def check_same_run(path: Path, saved: dict[str, Any], current: dict[str, Any]) -> None:
+    """Refuse to continue something else, naming what differs."""
+    for name in sorted(saved.keys() | current.keys()):
+        if saved.get(name) != current.get(name):
+            was, now = (str(value.get(name))[:40] for value in (saved, current))
+            raise ModelError(
+                f"{path}: was trained with {name} {was}, this run has {now}; "
+                "give the settings and text it was started with, or another --out"
+            )
+
+
+def _read(path: Path) -> tuple[Word2Vec, RunState]:
+    arrays = read_npz(path)
+    model = Word2Vec.from_arrays(arrays, path)
+    try:
+        record = json.loads(str(arrays["state"][()]))
+        history = [LossPoint(*point) for point in record.pop("loss_history")]
+        epoch, stretch = Tally(**record.pop("epoch")), Tally(**record.pop("stretch"))
+        state = RunState(**record, epoch=epoch, stretch=stretch, loss_history=history)
+    except (KeyError, ValueError, TypeError, RecursionError) as error:
+        raise ModelError(f"{path}: is not a checkpoint ({error})") from error
+    return model, state
+
+
+def _checkpoints(directory: Path) -> list[Path]:
+    """Oldest first."""
+    if not directory.is_dir():
+        return []
+    return sorted(path for path in directory.iterdir() if re.fullmatch(r"\d{9}\.npz", path.name))
+
+
+def remove_checkpoints(directory: Path) -> None:
+    """Remove a run's checkpoints, and their directory if nothing else is in it."""
+    for path in _checkpoints(directory):
+        path.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        directory.rmdir()

@@ -1,0 +1,90 @@
+"""Settings: one frozen dataclass, from whose fields the command line's flags, defaults and help are made."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from parw2v.batching import SEGMENT
+from parw2v.errors import SettingsError
+from parw2v.sampling import SAMPLE_RULES
+
+OBJECTIVES = ("skipgram", "cbow")
+DEFAULT_LR = {"skipgram": 0.025, "cbow": 0.05}
+"""word2vec.c's rates. CBOW makes one step for a centre word where skip-gram makes one for each of its contexts, so it
+takes the larger rate (measured in benchmarks/README.md)."""
+
+
+def _setting(default: Any, help: str, **extra: Any) -> Any:
+    return dataclasses.field(default=default, metadata={"help": help, **extra})
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """How to train. Every field has a measured or an agreed default; a value out of range raises SettingsError."""
+
+    epochs: int = _setting(5, "passes over the corpus")
+    lr: float | None = _setting(None, "learning rate at the start (default: 0.025 for skipgram, 0.05 for cbow)")
+    lr_min: float = _setting(0.0001, "floor of the learning rate, which falls linearly")
+    window: int = _setting(5, "context words on each side, at most; drawn from 1 to this for each word")
+    batch_size: int = _setting(256, f"centre words a gradient step, a multiple of {SEGMENT}")
+    sample: float = _setting(1e-3, "subsample words more frequent than this; 0 for none")
+    sample_rule: str = _setting(
+        "paper", "keep sqrt(t/f) of a word (paper) or sqrt(t/f) + t/f (word2vec)", choices=SAMPLE_RULES
+    )
+    seed: int = _setting(42, "all randomness comes from it; one worker is reproducible to the bit")
+    workers: int | None = _setting(None, "worker processes (default: all cores)")
+    log_every: int | None = _setting(None, "steps between records of the loss (default: 200 records a run)")
+    checkpoint_every: float | None = _setting(None, "seconds between checkpoints within an epoch (default: none)")
+    max_restarts: int = _setting(10, "worker deaths a run puts up with")
+
+    def __post_init__(self) -> None:
+        self._at_least("epochs", 1)
+        self._at_least("window", 1)
+        self._at_least("seed", 0)
+        self._at_least("max_restarts", 0)
+        for name in ("workers", "log_every"):
+            if getattr(self, name) is not None:
+                self._at_least(name, 1)
+        if self.window > 100:
+            raise SettingsError(f"window is {self.window}; at most 100")
+        if self.workers is not None and self.workers > 1024:
+            raise SettingsError(f"workers is {self.workers}; at most 1024")
+        if self.batch_size < SEGMENT or self.batch_size % SEGMENT or self.batch_size > 1 << 16:
+            raise SettingsError(f"batch_size is {self.batch_size}; it must be a multiple of {SEGMENT}, at most 65536")
+        for name in ("lr", "lr_min", "sample", "checkpoint_every"):
+            value = getattr(self, name)
+            if value is not None and not (math.isfinite(value) and value >= 0):
+                raise SettingsError(f"{name} is {value}; it must be a finite number, 0 or more")
+        if self.lr == 0:
+            raise SettingsError("lr is 0; nothing would be learnt")
+        if self.lr is not None and self.lr_min > self.lr:
+            raise SettingsError(f"lr_min is {self.lr_min}, more than lr ({self.lr}); lower it")
+        if self.sample_rule not in SAMPLE_RULES:
+            raise SettingsError(f"sample_rule is {self.sample_rule!r}; it must be one of {', '.join(SAMPLE_RULES)}")
+
+    def _at_least(self, name: str, least: int) -> None:
+        if getattr(self, name) < least:
+            raise SettingsError(f"{name} is {getattr(self, name)}; it must be at least {least}")
+
+    @property
+    def n_workers(self) -> int:
+        return self.workers or available_cores()
+
+    def learning_rate(self, objective: str) -> float:
+        """The rate given, or the objective's default."""
+        return DEFAULT_LR[objective] if self.lr is None else self.lr
+
+    def to_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+
+def available_cores() -> int:
+    """Cores this process may run on."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        return os.cpu_count() or 1

@@ -1,0 +1,62 @@
+"""Every error that parw2v raises on purpose.
+
+::
+
+    Parw2vError                 base class; the command line prints its one line and exits with status 2
+    ├── SettingsError           a setting outside its range, or settings that contradict each other
+    ├── CorpusError             text that cannot be read or that leaves nothing to train on
+    ├── VocabularyError         a vocabulary too small to train, a damaged file, a word that is not in it
+    ├── ModelError              a model or checkpoint file that is damaged or does not fit
+    ├── EvaluationError         a question or similarity file that cannot be used
+    ├── DownloadError           a data set that could not be fetched or failed its checksum
+    └── TrainingError           a run that had to stop
+        ├── DivergedError       the parameters are no longer finite
+        ├── WorkerError         workers died or failed more often than a run puts up with
+        └── SharedMemoryError   the matrices do not fit in shared memory
+
+Each message names the value that caused it and says what to do about it, in one line.
+"""
+
+
+class Parw2vError(Exception):
+    """Base class of every error raised on purpose."""
+
+
+class SettingsError(Parw2vError, ValueError):
+    """A setting is outside its range, or two settings contradict each other."""
+
+
+class CorpusError(Parw2vError):
+    """Text cannot be read, or leaves nothing to train on."""
+
+
+class VocabularyError(Parw2vError):
+    """A vocabulary is too small, its file is damaged, or a word is not in it."""
+
+
+class ModelError(Parw2vError):
+    """A model or checkpoint file is damaged, or does not fit what it is used with."""
+
+
+class EvaluationError(Parw2vError):
+    """A file of questions or of similarity judgements cannot be used."""
+
+
+class DownloadError(Parw2vError):
+    """A data set could not be fetched, or failed its checksum."""
+
+
+class TrainingError(Parw2vError):
+    """A run had to stop."""
+
+
+class DivergedError(TrainingError):
+    """The parameters are no longer finite numbers."""
+
+
+class WorkerError(TrainingError):
+    """Worker processes died or failed more often than a run puts up with."""
+
+
+class SharedMemoryError(TrainingError):
+    """The parameter matrices do not fit in shared memory."""

@@ -1,0 +1,273 @@
+"""How good word vectors are: analogy questions and human judgements of similarity.
+
+Everything here takes arrays and word lists, not a model, so that a snapshot can be scored while training goes on.
+Reading a file raises `EvaluationError` if it cannot be read, is not UTF-8, has a line of another form, or is empty.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import permutations
+from os import PathLike, fspath
+
+import numpy as np
+
+from parw2v.arraytypes import FloatArray
+from parw2v.errors import EvaluationError
+from parw2v.facts import PAIRS
+
+BATCH_BYTES = 32 * 2**20  # largest block of similarities held at a time
+
+Question = tuple[str, str, str, str]
+"""``(a, b, c, d)``: a is to b as c is to d."""
+
+
+@dataclass(frozen=True)
+class AnalogySection:
+    """Analogy questions of one kind."""
+
+    name: str
+    questions: list[Question]
+
+
+@dataclass(frozen=True)
+class SectionScore:
+    """Counts for one section, or for several added up.
+
+    ``total`` counts the questions asked, ``skipped`` those with a word outside the restricted vocabulary.
+    """
+
+    name: str
+    correct: int
+    total: int
+    skipped: int
+
+    @property
+    def accuracy(self) -> float | None:
+        """Share of the questions asked that were answered correctly, 0 to 1; None if none could be asked."""
+        return self.correct / self.total if self.total else None
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the counts and the accuracy, ready for JSON."""
+        return {**vars(self), "accuracy": self.accuracy}
+
+
+@dataclass(frozen=True)
+class AnalogyReport:
+    """Analogy scores by section."""
+
+    sections: tuple[SectionScore, ...]
+    restrict_vocab: int
+
+    @property
+    def sums(self) -> tuple[SectionScore, SectionScore, SectionScore]:
+        """Semantic sections added up, syntactic ones (``gram...``, as in the published set), and all of them."""
+        parts: dict[str, list[SectionScore]] = {"semantic": [], "syntactic": [], "total": list(self.sections)}
+        for section in self.sections:
+            parts["syntactic" if section.name.startswith("gram") else "semantic"].append(section)
+        semantic, syntactic, total = (
+            SectionScore(name, sum(s.correct for s in part), sum(s.total for s in part), sum(s.skipped for s in part))
+            for name, part in parts.items()
+        )
+        return semantic, syntactic, total
+
+    @property
+    def accuracy(self) -> float | None:
+        """Overall accuracy."""
+        return self.sums[2].accuracy
+
+    def to_dict(self) -> dict[str, object]:
+        """Return everything, ready for JSON."""
+        sums = {score.name: score.to_dict() for score in self.sums}
+        sections = [section.to_dict() for section in self.sections]
+        return {"restrict_vocab": self.restrict_vocab, "accuracy": self.accuracy, **sums, "sections": sections}
+
+    def lines(self) -> list[str]:
+        """Return an aligned table: a heading, a line for each section, a rule, three lines of sums."""
+        rows = [(ascii(score.name)[1:-1], score) for score in (*self.sections, *self.sums)]
+        width = max(len(name) for name, _ in rows)
+        table = [f"{'section':<{width}}  accuracy  correct    asked  skipped"]
+        for name, row in rows:
+            share = "-" if row.accuracy is None else f"{row.accuracy:.1%}"
+            table.append(f"{name:<{width}}  {share:>8}  {row.correct:7,}  {row.total:7,}  {row.skipped:7,}")
+        table.insert(len(self.sections) + 1, "-" * len(table[0]))
+        return table
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
+
+
+@dataclass(frozen=True)
+class SimilarityReport:
+    """Agreement with human judgements; a correlation is None where undefined (too few pairs, or all alike)."""
+
+    name: str
+    spearman: float | None
+    pearson: float | None
+    used: int
+    out_of_vocabulary: int
+
+    def to_dict(self) -> dict[str, object]:
+        """Return everything, ready for JSON."""
+        return dict(vars(self))
+
+    def __str__(self) -> str:
+        spearman, pearson = ("-" if r is None else f"{r:.3f}" for r in (self.spearman, self.pearson))
+        counts = f"{self.used:,} pairs, {self.out_of_vocabulary:,} more out of vocabulary"
+        return f"{ascii(self.name)[1:-1]}: Spearman {spearman}, Pearson {pearson} ({counts})"
+
+
+def read_analogies(path: str | PathLike[str]) -> list[AnalogySection]:
+    """Read a file in the format of ``questions-words.txt``: ``: name`` starts a section, four words a line."""
+    sections: list[AnalogySection] = []
+    for where, line in _lines(path):
+        if line.startswith(":"):
+            sections.append(AnalogySection(line[1:].strip(), []))
+            continue
+        if not sections:
+            raise EvaluationError(f"{where}: a question before the first section; start one with ': name'")
+        match line.split():
+            case [a, b, c, d]:
+                sections[-1].questions.append((a, b, c, d))
+            case fields:
+                raise EvaluationError(f"{where}: a question has four words, not {len(fields)}: {line[:60]!r}")
+    if not any(section.questions for section in sections):
+        raise EvaluationError(f"{fspath(path)!r} holds no analogy question; expected four words a line")
+    return sections
+
+
+def builtin_analogies() -> list[AnalogySection]:
+    """Return the questions that come with the package: every ordered pair of related pairs in `PAIRS`."""
+    return [AnalogySection(name, [(*p, *q) for p, q in permutations(pairs, 2)]) for name, pairs in PAIRS.items()]
+
+
+def evaluate_analogies(
+    unit_vectors: FloatArray,
+    words: Sequence[str],
+    sections: Sequence[AnalogySection],
+    restrict_vocab: int = 30_000,
+    lower: bool = True,
+) -> AnalogyReport:
+    """Answer "a is to b as c is to ?" with the word nearest to b - a + c (3CosAdd: [1]_, named in [2]_).
+
+    A question with a word outside the `restrict_vocab` most frequent is skipped. Any other of these words can be
+    the answer, except those of the question. Ties go to the more frequent word.
+
+    Parameters
+    ----------
+    unit_vectors : float32 (V, D), rows of length one or zero
+    words : sequence of str, length V, most frequent first
+    sections : sequence of AnalogySection
+    restrict_vocab : int, number of words that take part
+    lower : bool
+        Ignore case: a question's word stands for its most frequent variant, and no variant of it is an answer.
+
+    Raises
+    ------
+    EvaluationError
+        `restrict_vocab` is below one, or `words` and `unit_vectors` differ in length.
+
+    References
+    ----------
+    .. [1] Mikolov, Yih, Zweig, "Linguistic Regularities in Continuous Space Word Representations", NAACL 2013.
+    .. [2] Levy, Goldberg, "Linguistic Regularities in Sparse and Explicit Word Representations", CoNLL 2014.
+    """
+    if restrict_vocab < 1 or len(words) != len(unit_vectors):
+        given = f"restrict_vocab={restrict_vocab}, {len(words)} words, {len(unit_vectors)} vectors"
+        raise EvaluationError(f"restrict_vocab must be at least 1 and each word have one vector, not {given}")
+    vectors = np.ascontiguousarray(unit_vectors[:restrict_vocab], dtype=np.float32)
+    variants: dict[str, list[int]] = {}
+    for i in range(len(vectors)):
+        variants.setdefault(_fold(words[i], lower), []).append(i)
+
+    scores = []
+    block = np.empty((max(1, BATCH_BYTES // (4 * max(1, len(vectors)))), len(vectors)), dtype=np.float32)
+    for section in sections:
+        folded = [[_fold(word, lower) for word in question] for question in section.questions]
+        asked = [question for question in folded if all(word in variants for word in question)]
+        correct = 0
+        for start in range(0, len(asked), len(block)):
+            batch = asked[start : start + len(block)]
+            a, b, c, _ = np.array([[variants[word][0] for word in question] for question in batch]).T
+            cosines = np.matmul(vectors[b] - vectors[a] + vectors[c], vectors.T, out=block[: len(batch)])
+            for row, question in zip(cosines, batch, strict=True):
+                row[[i for word in question[:3] for i in variants[word]]] = -np.inf
+            correct += sum(
+                best in variants[question[3]] and question[3] not in question[:3]
+                for best, question in zip(cosines.argmax(axis=1).tolist(), batch, strict=True)
+            )
+        scores.append(SectionScore(section.name, correct, len(asked), len(folded) - len(asked)))
+    return AnalogyReport(tuple(scores), restrict_vocab)
+
+
+def read_similarity(path: str | PathLike[str]) -> list[tuple[str, str, float]]:
+    """Read word pairs with a judgement each: two words and a number a line, ``#`` starts a comment line.
+
+    Fields are separated by tabs, in a line without one by commas, else by white space. The first line may hold
+    the names of the columns.
+    """
+    rows = [(where, line) for where, line in _lines(path) if not line.startswith("#")]
+    pairs: list[tuple[str, str, float]] = []
+    for where, line in rows:
+        fields = [field.strip() for field in line.split(next((s for s in "\t," if s in line), None))]
+        try:
+            first, second, score = *fields[:-1], float(fields[-1])
+            if not (first and second and math.isfinite(score)):
+                raise ValueError
+        except ValueError as error:
+            if where == rows[0][0] and len(fields) == 3:
+                continue
+            raise EvaluationError(f"{where}: expected two words and a finite number, not {line[:60]!r}") from error
+        pairs.append((first, second, score))
+    if not pairs:
+        raise EvaluationError(f"{fspath(path)!r} holds no word pair; expected two words and a number a line")
+    return pairs
+
+
+def evaluate_similarity(
+    unit_vectors: FloatArray, index: Mapping[str, int], name: str, pairs: Sequence[tuple[str, str, float]]
+) -> SimilarityReport:
+    """Correlate cosines with human judgements, over the pairs with both words in the vocabulary.
+
+    Case is ignored: of words that differ in nothing else, the one in the lowest row is taken.
+
+    Parameters
+    ----------
+    unit_vectors : float32 (V, D), rows of length one or zero
+    index : mapping of word to row
+    name : str, the data set's name for the report
+    pairs : sequence of (word, word, judgement)
+    """
+    from scipy import stats  # slow to import, and not every run needs it
+
+    rows = {_fold(word): i for word, i in sorted(index.items(), key=lambda item: -item[1])}
+    known = [pair for pair in pairs if {_fold(pair[0]), _fold(pair[1])} <= rows.keys()]
+    judged = np.array([score for _, _, score in known])
+    ids = np.array([(rows[_fold(a)], rows[_fold(b)]) for a, b, _ in known], dtype=np.intp).reshape(-1, 2)
+    cosines = (unit_vectors[ids[:, 0]] * unit_vectors[ids[:, 1]]).sum(axis=1, dtype=np.float64)
+    spearman = pearson = None
+    if known and np.ptp(cosines) > 0 and np.ptp(judged) > 0:
+        spearman = float(stats.spearmanr(judged, cosines).statistic)
+        pearson = float(stats.pearsonr(judged, cosines).statistic)
+    return SimilarityReport(name, spearman, pearson, len(known), len(pairs) - len(known))
+
+
+def _fold(word: str, lower: bool = True) -> str:
+    # Upper case, as gensim does: the two differ for a few letters, and the figures are to be comparable.
+    return word.upper() if lower else word
+
+
+def _lines(path: str | PathLike[str]) -> Iterator[tuple[str, str]]:
+    """Yield (file and line number for messages, stripped line) for each line that is not blank."""
+    name = fspath(path)
+    try:
+        with open(name, encoding="utf-8-sig") as file:
+            lines = file.read().split("\n")
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise EvaluationError(f"{name!r}, line {line}: not valid UTF-8; convert the file first") from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL byte in the name
+        raise EvaluationError(f"cannot read {name!r}: {getattr(error, 'strerror', None) or error}") from error
+    for number, content in enumerate(lines, start=1):
+        if stripped := content.strip():
+            yield f"{name!r}, line {number}", stripped

@@ -1,0 +1,91 @@
+"""Continuous bag of words with negative sampling: one step on a batch of segments.
+
+Centre word i is predicted from the mean h_i of its c_i context vectors:
+
+    h_i    = 1/c_i sum_j x_j
+    loss_i = -log s(h_i . y_i) - K E_n log s(-h_i . y_n)
+
+with the expectation over the N noise words that the segment shares. As in word2vec.c, each context word gets the whole
+of -d loss / d h_i rather than 1/c_i of it, which is the gradient's step c_i times as long for W_in: after one epoch of
+17 M words 14.5 % of analogies were right that way, against 7.9 % with the plain gradient.
+
+Per segment, with X (M, D) contexts, A (B, M) window masks, Y (B + N, D) the centres' output vectors and the noise:
+
+    H = A X / c,   P = H Y^T,   G = a * s(-sign(a) P)      a = 1 for a centre's own column, -K / N for noise, else 0
+    dH = G Y,      X += lr A^T dH,      Y += lr G^T H
+
+References
+----------
+Mikolov et al. 2013, Efficient Estimation of Word Representations in Vector Space, section 3.1.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from parw2v.arraytypes import FloatArray, IndexArray
+from parw2v.batching import NOISE, SEGMENT
+from parw2v.kernels.losses import descend, logistic_loss, step_scale
+from parw2v.kernels.rows import add_rows, gather
+from parw2v.kernels.windows import half_signs, window_masks
+
+
+class CBOW:
+    """The update of one batch and the buffers it reuses; parameters as for `SkipGram`."""
+
+    centres_are_inputs = False
+
+    def __init__(self, W_in: FloatArray, W_out: FloatArray, *, radius: int, negatives: int, segments: int) -> None:
+        self.W_in, self.W_out = W_in, W_out
+        S, B, M, N, D = segments, SEGMENT, SEGMENT + 2 * radius, NOISE, W_in.shape[1]
+        self.mask_table = window_masks(radius)
+        contexts = self.mask_table.sum(axis=1)
+        self.has_context = (contexts > 0).astype(np.float32)  # by row of the table
+        self.mean_factor = 1 / np.maximum(contexts, 1)
+        own = np.tile(np.eye(B), (len(contexts) // B, 1))
+        noise = np.full((len(contexts), N), -negatives / N)
+        self.table = (np.concatenate([own, noise], axis=1) * self.has_context[:, None]).astype(np.float32)
+        self.X = np.empty((S, M, D), np.float32)
+        self.A = np.empty((S, B, M), np.float32)
+        self.H = np.empty((S, B, D), np.float32)
+        self.dH = np.empty_like(self.H)
+        self.Y = np.empty((S, B + N, D), np.float32)
+        self.P = np.empty((S, B, B + N), np.float32)
+        self.a = np.empty_like(self.P)
+        self.half_signs = half_signs(S, B, N)
+        self.scale_in = np.empty(S * M, np.float32)
+        self.scale_out = np.empty(S * (B + N), np.float32)
+
+    def step(
+        self,
+        inputs: IndexArray,
+        outputs: IndexArray,
+        windows: IndexArray,
+        input_scale: FloatArray,
+        output_scale: FloatArray,
+        lr: float,
+        measure: bool = False,
+    ) -> tuple[float, float]:
+        """Train one batch; returns as `SkipGram.step`, the loss being a sum over centre words with a context."""
+        X, A, H, dH, Y, P, a = self.X, self.A, self.H, self.dH, self.Y, self.P, self.a
+        D = X.shape[2]
+        gather(self.W_in, inputs, X.reshape(-1, D))
+        gather(self.W_out, outputs, Y.reshape(-1, D))
+        gather(self.mask_table, windows, A.reshape(len(windows), -1))
+        gather(self.table, windows, a.reshape(len(windows), -1))
+        np.matmul(A, X, out=H)
+        H *= self.mean_factor[windows].reshape(*H.shape[:2], 1)
+        np.matmul(H, Y.transpose(0, 2, 1), out=P)
+        loss = centres = 0.0
+        if measure:
+            loss, centres = logistic_loss(P, a), float(self.has_context[windows].sum())
+        descend(P, self.half_signs, a)
+        np.matmul(P, Y, out=dH)
+        dY = np.matmul(P.transpose(0, 2, 1), H, out=Y)  # neither Y nor X is needed any more
+        dX = np.matmul(A.transpose(0, 2, 1), dH, out=X)
+        np.multiply(input_scale, step_scale(lr), out=self.scale_in)
+        np.multiply(output_scale, step_scale(lr), out=self.scale_out)
+        # Lock-free, see SkipGram.step.
+        add_rows(self.W_in, inputs, self.scale_in, dX)
+        add_rows(self.W_out, outputs, self.scale_out, dY)
+        return loss, centres

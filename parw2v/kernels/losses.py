@@ -1,0 +1,47 @@
+"""What both objectives share: the logistic loss of a block of scores, and its derivative."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from parw2v.arraytypes import FloatArray
+
+_HALF = np.float32(0.5)
+_ONE = np.float32(1)
+
+
+def logistic_loss(scores: FloatArray, weights: FloatArray) -> float:
+    """Sum of ``|a| * -log(sigmoid(sign(a) * x))``: positives have weight a > 0, noise a < 0, the rest 0.
+
+    Computed as max(-z, 0) + log(1 + exp(-|z|)), which neither overflows nor loses digits. Float64 sum.
+    """
+    z = scores * np.sign(weights)
+    loss = np.log1p(np.exp(-np.abs(z)))
+    loss -= np.minimum(z, 0)
+    loss *= np.abs(weights)
+    return float(loss.sum(dtype=np.float64))
+
+
+def descend(scores: FloatArray, half_signs: FloatArray, weights: FloatArray) -> None:
+    """Turn scores x into twice the negative derivative of the loss, in place: ``2 a * sigmoid(-sign(a) x)``.
+
+    sigmoid(-z) = (1 - tanh(z/2)) / 2; tanh runs in vector registers and cannot overflow. The factor 2 is taken back by
+    the caller, who scales by the learning rate anyway.
+
+    Parameters
+    ----------
+    scores : float32
+        Changed in place.
+    half_signs : float32, same shape
+        +1/2 where a positive may stand, -1/2 for noise.
+    weights : float32, same shape
+    """
+    np.multiply(scores, half_signs, out=scores)
+    np.tanh(scores, out=scores)
+    np.subtract(_ONE, scores, out=scores)
+    np.multiply(scores, weights, out=scores)
+
+
+def step_scale(lr: float) -> np.float32:
+    """What the gradients of `descend` are to be multiplied by for learning rate `lr`."""
+    return np.float32(lr) * _HALF

@@ -1,0 +1,246 @@
+"""Word vectors and the words they belong to: what a training run makes and what people use afterwards."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from copy import copy
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from parw2v.arraytypes import AnyArray, FloatArray
+from parw2v.config import OBJECTIVES
+from parw2v.errors import ModelError, SettingsError, VocabularyError
+from parw2v.files import atomic_write
+from parw2v.npz import read_npz, write_npz
+from parw2v.vocabulary import Vocabulary
+
+_FORMAT = "parw2v model 1"
+
+
+class Word2Vec:
+    """Input and output vectors for the words of a vocabulary.
+
+    Parameters
+    ----------
+    vocab : Vocabulary
+    embed_dim : int
+        D, dimensions of a vector.
+    n_negatives : int
+        K, noise words for each positive pair.
+    objective : {"skipgram", "cbow"}
+    seed : int
+        W_in starts uniform in (-1/2D, 1/2D), W_out at zero, as in word2vec.c.
+
+    Attributes
+    ----------
+    W_in, W_out : (V, D) float32
+        Input vectors, which are the word vectors, and output vectors. After changing `W_in` by hand, call
+        `forget_units`.
+    settings : dict
+        How the model was trained; empty before.
+    """
+
+    def __init__(
+        self,
+        vocab: Vocabulary,
+        embed_dim: int = 100,
+        n_negatives: int = 5,
+        objective: str = "skipgram",
+        seed: int = 42,
+    ) -> None:
+        check_shape(embed_dim, n_negatives, objective)
+        if len(vocab) < 2:
+            raise VocabularyError(f"the vocabulary has {len(vocab)} words; build it from a text first")
+        self.vocab = vocab
+        self.n_negatives = n_negatives
+        self.objective = objective
+        self.settings: dict[str, Any] = {}
+        rng = np.random.default_rng(seed)
+        self.W_in: FloatArray = rng.random((len(vocab), embed_dim), dtype=np.float32)
+        self.W_in -= np.float32(0.5)
+        self.W_in /= np.float32(embed_dim)
+        self.W_out: FloatArray = np.zeros((len(vocab), embed_dim), np.float32)
+        self._units: FloatArray | None = None
+
+    @property
+    def embed_dim(self) -> int:
+        """D."""
+        return int(self.W_in.shape[1])
+
+    def __repr__(self) -> str:
+        return f"Word2Vec({len(self.vocab):,} words x {self.embed_dim}, {self.objective})"
+
+    def __len__(self) -> int:
+        return len(self.vocab)
+
+    def __contains__(self, word: object) -> bool:
+        return word in self.vocab
+
+    def __getitem__(self, word: str) -> FloatArray:
+        """(D,) float32: the vector of a word."""
+        vector: FloatArray = self.W_in[self._id(word)]
+        return vector
+
+    # ------------------------------------------------------------------------------------------ queries
+
+    @property
+    def unit_vectors(self) -> FloatArray:
+        """(V, D) float32: the word vectors at length 1 (a zero vector stays zero), computed once."""
+        if self._units is None:
+            self._units = normalise(self.W_in)
+        return self._units
+
+    def forget_units(self) -> None:
+        """Drop what was computed from `W_in`, after it has changed."""
+        self._units = None
+
+    def similarity(self, a: str, b: str) -> float:
+        """Cosine of the angle between two words' vectors."""
+        return float(self.unit_vectors[self._id(a)] @ self.unit_vectors[self._id(b)])
+
+    def most_similar(self, word: str, top_n: int = 10) -> list[tuple[str, float]]:
+        """The nearest words by cosine, nearest first, without the word itself.
+
+        Raises
+        ------
+        VocabularyError
+            The word is not in the vocabulary; the message names the nearest spellings.
+        """
+        own = self._id(word)
+        return self._nearest(self.unit_vectors[own], [own], top_n)
+
+    def analogy(self, a: str, b: str, c: str, top_n: int = 1) -> list[tuple[str, float]]:
+        """Answer a - b + c, as in ``analogy("king", "man", "woman")``: queen.
+
+        3CosAdd of [1]_: the words nearest to the sum of unit vectors, without the three given.
+
+        References
+        ----------
+        .. [1] Levy and Goldberg 2014, Linguistic Regularities in Sparse and Explicit Word Representations, equation 3.
+        """
+        ids = [self._id(word) for word in (a, b, c)]
+        units = self.unit_vectors
+        return self._nearest(units[ids[0]] - units[ids[1]] + units[ids[2]], ids, top_n)
+
+    def _nearest(self, query: FloatArray, without: Sequence[int], top_n: int) -> list[tuple[str, float]]:
+        if top_n < 1:
+            raise SettingsError(f"top_n is {top_n}; it must be at least 1")
+        scores = self.unit_vectors @ (query / max(float(np.linalg.norm(query)), 1e-12))
+        scores[list(without)] = -np.inf
+        top_n = min(top_n, len(scores) - len(set(without)))
+        best = np.argpartition(-scores, top_n - 1)[:top_n] if top_n > 0 else np.zeros(0, np.intp)
+        return [(self.vocab.words[i], float(scores[i])) for i in best[np.argsort(-scores[best])]]
+
+    def _id(self, word: str) -> int:
+        try:
+            return self.vocab.index[word]
+        except KeyError:
+            close = get_close_matches(word, self.vocab.words[:200_000], n=3)
+            hint = f"; did you mean {', '.join(close)}?" if close else ""
+            raise VocabularyError(f"{word!r} is not in the vocabulary{hint}") from None
+
+    def with_vectors(self, W_in: FloatArray, W_out: FloatArray) -> Word2Vec:
+        """The same model with other vectors, each (V, D) float32; nothing is copied."""
+        model = copy(self)
+        model.W_in, model.W_out = W_in, W_out
+        model.forget_units()
+        return model
+
+    # ------------------------------------------------------------------------------------------ files
+
+    def save(self, path: str | Path) -> Path:
+        """Write the model as ``path.npz``, atomically; returns the path written.
+
+        The file holds ``W_in`` and ``W_out`` (V x D float32), ``words`` (V, unicode), ``counts`` (V, int64) and
+        ``settings`` (a JSON text). No pickle: ``numpy.load`` reads it as it is.
+        """
+        path = npz_path(path)
+        return atomic_write(path, lambda file: write_npz(file, self.to_arrays()))
+
+    def to_arrays(self) -> dict[str, AnyArray]:
+        """What `save` writes, by name."""
+        record = {
+            "format": _FORMAT,
+            "objective": self.objective,
+            "n_negatives": self.n_negatives,
+            "min_count": self.vocab.min_count,
+            "training": self.settings,
+        }
+        return {
+            "W_in": self.W_in,
+            "W_out": self.W_out,
+            "words": np.array(self.vocab.words),
+            "counts": self.vocab.counts,
+            "settings": np.array(json.dumps(record)),
+        }
+
+    @classmethod
+    def load(cls, path: str | Path) -> Word2Vec:
+        """Read a model that `save` wrote, or a checkpoint; the ``.npz`` may be left out.
+
+        Raises
+        ------
+        ModelError
+            The file is missing, damaged, or holds something else.
+        """
+        return cls.from_arrays(read_npz(npz_path(path)), npz_path(path))
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, AnyArray], path: Path) -> Word2Vec:
+        """Restore a model from `to_arrays`; `path` names the file in errors."""
+        try:
+            record = json.loads(str(arrays["settings"][()]))
+            if record["format"] != _FORMAT:
+                raise ValueError(f"format {record['format']!r}")
+            W_in, W_out = arrays["W_in"], arrays["W_out"]
+            words = arrays["words"]
+            if words.dtype.kind != "U" or words.ndim != 1:
+                raise ValueError("words are not a list of strings")
+            vocab = Vocabulary.from_lists(words.tolist(), arrays["counts"].tolist(), int(record["min_count"]))
+            if W_in.dtype != np.float32 or W_in.ndim != 2 or len(W_in) != len(vocab):
+                raise ValueError(f"W_in is {W_in.dtype} {W_in.shape} for {len(vocab)} words")
+            if W_out.dtype != np.float32 or W_out.shape != W_in.shape:
+                raise ValueError(f"W_out is {W_out.dtype} {W_out.shape}, W_in {W_in.shape}")
+            if not (np.isfinite(W_in).all() and np.isfinite(W_out).all()):
+                raise ValueError("a vector is not finite")
+            if not isinstance(record["training"], dict):
+                raise ValueError("settings are not a table")
+            model = cls.__new__(cls)
+            model.vocab = vocab
+            model.W_in, model.W_out = W_in, W_out
+            model.n_negatives = int(record["n_negatives"])
+            model.objective = str(record["objective"])
+            model.settings = record["training"]
+            model._units = None
+            if model.objective not in OBJECTIVES:
+                raise ValueError(f"objective {model.objective!r}")
+        except (KeyError, ValueError, TypeError, IndexError, RecursionError, OverflowError) as error:
+            raise ModelError(f"{path}: is not a model saved by parw2v ({error}); use another copy") from error
+        return model
+
+
+def check_shape(embed_dim: int, n_negatives: int, objective: str) -> None:
+    """Raise SettingsError unless a model can be made this way."""
+    if not 1 <= embed_dim <= 10_000:
+        raise SettingsError(f"embed_dim (--dim) is {embed_dim}; it must be from 1 to 10000")
+    if not 1 <= n_negatives <= 1000:
+        raise SettingsError(f"n_negatives (--neg) is {n_negatives}; it must be from 1 to 1000")
+    if objective not in OBJECTIVES:
+        raise SettingsError(f"objective (--model) is {objective!r}; it must be one of {', '.join(OBJECTIVES)}")
+
+
+def npz_path(path: str | Path) -> Path:
+    """The path with ``.npz`` added unless it is there."""
+    path = Path(path)
+    return path if path.suffix == ".npz" else path.with_name(path.name + ".npz")
+
+
+def normalise(vectors: FloatArray) -> FloatArray:
+    """(n, D) float32: each row at length 1; a zero row stays zero."""
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    units: FloatArray = np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)
+    return units

@@ -1,0 +1,157 @@
+"""Arrays in shared memory: one process owns them, the others attach.
+
+The owner creates a named segment for each array and unlinks it when it is done. If the owner is killed, the resource
+tracker that Python starts beside it unlinks them; if both are, the next run sweeps what they left, which it recognises by
+the owner's process number in the name.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from multiprocessing import resource_tracker
+from multiprocessing.shared_memory import SharedMemory
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from parw2v.errors import SharedMemoryError
+from parw2v.files import process_lives
+
+_PREFIX = "parw2v_"
+_SHM = Path("/dev/shm")
+
+Ticket: TypeAlias = dict[str, tuple[str, str, list[int]]]
+"""What another process needs to attach: array name -> (segment name, dtype, shape). Plain JSON."""
+
+
+class SharedArrays:
+    """Named arrays in shared memory, owned by the process that makes this object.
+
+    Use it as a context manager: on leaving, the segments are unlinked, and the arrays must not be used any more.
+
+    Parameters
+    ----------
+    specs : dict
+        Array name -> (shape, dtype). Arrays start as zeros.
+
+    Raises
+    ------
+    SharedMemoryError
+        There is not enough shared memory. It is found out here: later the first write would kill the process (SIGBUS).
+    """
+
+    def __init__(self, specs: dict[str, tuple[tuple[int, ...], npt.DTypeLike]]) -> None:
+        sweep()
+        self._segments: dict[str, SharedMemory] = {}
+        self._arrays: dict[str, npt.NDArray[Any]] = {}
+        self.ticket: Ticket = {}
+        total = sum(_n_bytes(shape, dtype) for shape, dtype in specs.values())
+        try:
+            for name, (shape, dtype) in specs.items():
+                segment = _create(_n_bytes(shape, dtype), total)
+                self._segments[name] = segment
+                self._arrays[name] = np.ndarray(shape, dtype, segment.buf)
+                self.ticket[name] = (segment.name, np.dtype(dtype).str, list(shape))
+        except BaseException:
+            self.close()
+            raise
+
+    def __getitem__(self, name: str) -> npt.NDArray[Any]:
+        return self._arrays[name]
+
+    def __enter__(self) -> SharedArrays:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Unlink the segments. Views that callers still hold keep their memory until they are gone."""
+        self._arrays.clear()
+        for segment in self._segments.values():
+            segment.unlink()
+            try:
+                segment.close()
+            except BufferError:  # somebody holds a view; the memory goes with it
+                segment.close = lambda: None  # type: ignore[method-assign]
+        self._segments.clear()
+
+
+def attach(ticket: Ticket) -> tuple[dict[str, npt.NDArray[Any]], list[SharedMemory]]:
+    """Open another process's arrays.
+
+    Returns
+    -------
+    arrays : dict of str to array
+    segments : list of SharedMemory
+        To be kept as long as the arrays are used.
+    """
+    arrays: dict[str, npt.NDArray[Any]] = {}
+    segments = []
+    for name, (segment_name, dtype, shape) in ticket.items():
+        segment = _attach(segment_name)
+        segments.append(segment)
+        arrays[name] = np.ndarray(tuple(shape), np.dtype(dtype), segment.buf)
+    return arrays, segments
+
+
+def _attach(name: str) -> SharedMemory:
+    """Attach without telling a resource tracker, which would unlink the owner's segment when this process ends."""
+    try:
+        return SharedMemory(name, track=False)  # type: ignore[call-arg,unused-ignore]
+    except TypeError:  # Python before 3.13 always registers
+        register = resource_tracker.register
+        resource_tracker.register = lambda *args: None
+        try:
+            return SharedMemory(name)
+        finally:
+            resource_tracker.register = register
+
+
+def sweep() -> None:
+    """Unlink segments whose owner no longer lives."""
+    if not _SHM.is_dir():
+        return
+    for segment in _SHM.glob(f"{_PREFIX}*"):
+        owner = segment.name.split("_")[1]
+        if owner.isdigit() and not process_lives(int(owner)):
+            segment.unlink(missing_ok=True)
+
+
+def _create(n_bytes: int, total: int) -> SharedMemory:
+    name = f"{_PREFIX}{os.getpid()}_{secrets.token_hex(4)}"
+    try:
+        segment = SharedMemory(name, create=True, size=n_bytes)
+    except OSError as error:
+        raise _too_small(total, str(error)) from error
+    file = _SHM / name
+    if file.exists():
+        try:
+            descriptor = os.open(file, os.O_RDWR)
+            try:
+                os.posix_fallocate(descriptor, 0, n_bytes)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            segment.unlink()
+            segment.close()
+            raise _too_small(total, error.strerror or str(error)) from error
+    return segment
+
+
+def _too_small(needed: int, reason: str) -> SharedMemoryError:
+    free = ""
+    if _SHM.is_dir():
+        status = os.statvfs(_SHM)
+        free = f", {status.f_bavail * status.f_frsize / 2**20:,.0f} MB are free"
+    return SharedMemoryError(
+        f"the matrices need {needed / 2**20:,.0f} MB of shared memory{free} ({reason}); lower --dim or raise --min_count, "
+        "or in a container give more, e.g. docker run --shm-size=2g"
+    )
+
+
+def _n_bytes(shape: tuple[int, ...], dtype: npt.DTypeLike) -> int:
+    return max(int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize, 1)

@@ -1,0 +1,163 @@
+"""The words a model knows: counting, pruning, order, and a JSON file of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from parw2v.arraytypes import CountArray, TokenArray
+from parw2v.errors import VocabularyError
+from parw2v.files import atomic_write
+from parw2v.text import sentences_of
+
+if TYPE_CHECKING:
+    from parw2v.corpus import Corpus
+
+MAX_WORD_CHARACTERS = 100
+"""Longer tokens are left out of a vocabulary: they are addresses or debris, and one of them would widen a model file's
+word array for all (word2vec.c cuts words at the same length)."""
+
+
+class Vocabulary:
+    """Words in order of frequency, most frequent first; ties stand in code-point order.
+
+    Parameters
+    ----------
+    min_count : int
+        Words that occur less often are left out.
+
+    Attributes
+    ----------
+    words : list of str
+    counts : (V,) int64
+        Occurrences of each word in the text it was built from.
+    index : dict of str to int
+        Position of each word in `words`.
+    """
+
+    def __init__(self, min_count: int = 5) -> None:
+        if min_count < 1:
+            raise VocabularyError(f"min_count is {min_count}; it must be at least 1")
+        self.min_count = min_count
+        self.words: list[str] = []
+        self.counts: CountArray = np.zeros(0, np.int64)
+        self.index: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    def __contains__(self, word: object) -> bool:
+        return word in self.index
+
+    def __repr__(self) -> str:
+        return f"Vocabulary({len(self):,} words, min_count={self.min_count})"
+
+    @property
+    def total(self) -> int:
+        """Occurrences of all words together: the raw words of one epoch over that text."""
+        return int(self.counts.sum())
+
+    def build(self, tokens: Iterable[str] | Iterable[Iterable[str]]) -> Vocabulary:
+        """Count words and keep the frequent ones; returns self.
+
+        Parameters
+        ----------
+        tokens : iterable of str, or of sentences
+            A flat list of words, `Tokens`, or an iterable of lists of words.
+
+        Raises
+        ------
+        VocabularyError
+            Fewer than two words are left: nothing can be learnt from one.
+        """
+        counter: Counter[str] = Counter()
+        for sentence in sentences_of(tokens):
+            counter.update(sentence)
+        self.assign(list(counter), np.fromiter(counter.values(), np.int64, len(counter)))
+        return self
+
+    def assign(self, words: Sequence[str], counts: CountArray) -> TokenArray:
+        """Take over distinct words with their counts, pruned and sorted; returns where each one went.
+
+        Returns
+        -------
+        (len(words),) int32
+            The new id of each given word, -1 where it was left out.
+        """
+        frequent = np.flatnonzero(counts >= self.min_count).tolist()
+        kept = [i for i in frequent if 0 < len(words[i]) <= MAX_WORD_CHARACTERS]
+        kept.sort(key=lambda i: (-counts[i], words[i]))
+        if len(kept) < 2:
+            raise VocabularyError(
+                f"only {len(kept)} of {len(words):,} distinct words occur at least {self.min_count} times; "
+                "training needs two or more: lower --min_count or give more text"
+            )
+        self.words = [words[i] for i in kept]
+        self.counts = np.asarray(counts, np.int64)[kept]
+        self.index = {word: i for i, word in enumerate(self.words)}
+        new_ids = np.full(len(words), -1, np.int32)
+        new_ids[kept] = np.arange(len(kept), dtype=np.int32)
+        return new_ids
+
+    def encode(self, tokens: Iterable[str] | Iterable[Iterable[str]]) -> Corpus:
+        """Turn words into a `Corpus` of ids; words that are not in the vocabulary are dropped."""
+        from parw2v.corpus import Corpus
+
+        return Corpus.from_sentences(sentences_of(tokens), self.index)
+
+    def fingerprint(self) -> str:
+        """SHA-256 over words and counts: two vocabularies train the same way only if it is equal."""
+        digest = hashlib.sha256("\n".join(self.words).encode("utf-8", "surrogatepass"))
+        digest.update(self.counts.astype("<i8").tobytes())
+        return digest.hexdigest()
+
+    def save(self, path: str | Path) -> Path:
+        """Write the vocabulary as JSON, atomically; returns the path."""
+        record = {
+            "format": "parw2v vocabulary 1",
+            "min_count": self.min_count,
+            "words": self.words,
+            "counts": self.counts.tolist(),
+        }
+        return atomic_write(Path(path), lambda file: file.write(json.dumps(record, ensure_ascii=False).encode()))
+
+    @classmethod
+    def load(cls, path: str | Path) -> Vocabulary:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        VocabularyError
+            The file is missing, no vocabulary, or inconsistent.
+        """
+        try:
+            record = json.loads(Path(path).read_bytes())
+            if record["format"] != "parw2v vocabulary 1":
+                raise ValueError(f"format {record['format']!r}")
+            words, counts, min_count = record["words"], record["counts"], int(record["min_count"])
+            return cls.from_lists(words, counts, min_count)
+        except OSError as error:
+            raise VocabularyError(f"{path}: cannot be read ({error.strerror})") from error
+        except (ValueError, KeyError, TypeError, RecursionError, OverflowError) as error:
+            raise VocabularyError(f"{path}: is not a vocabulary saved by parw2v ({error})") from error
+
+    @classmethod
+    def from_lists(cls, words: Sequence[str], counts: Sequence[int], min_count: int = 1) -> Vocabulary:
+        """Restore a vocabulary in the order given; ValueError where the lists contradict each other."""
+        vocabulary = cls(min_count)
+        vocabulary.words = list(words)
+        vocabulary.counts = np.asarray(counts, np.int64).reshape(-1)
+        vocabulary.index = {word: i for i, word in enumerate(vocabulary.words)}
+        if not all(isinstance(word, str) for word in vocabulary.words):
+            raise ValueError("a word is not a string")
+        if not len(vocabulary.words) == len(vocabulary.index) == len(vocabulary.counts):
+            raise ValueError("words repeat, or their number differs from that of the counts")
+        if len(vocabulary.counts) and (vocabulary.counts.min() < 1 or np.any(np.diff(vocabulary.counts) > 0)):
+            raise ValueError("counts are not positive and descending")
+        return vocabulary

@@ -1,0 +1,118 @@
+"""What one worker process does: take a block, train it batch by batch, report.
+
+The loop below is the only one that runs for every batch. It reads and writes four shared arrays:
+
+W_in, W_out
+    All workers read and write all rows, without locks (see `SkipGram.step`).
+progress
+    (workers,) int64, raw words trained. Each worker writes its own slot; all read all, for the learning rate. A slot
+    read while it is written holds the old or the new count, a few thousand words apart: the rate does not notice.
+keep, noise
+    Sampling tables, read only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from parw2v.batching import SEGMENT, make_batches
+from parw2v.corpus import BlockPlan, Corpus
+from parw2v.kernels import KERNELS
+from parw2v.schedule import learning_rate
+from parw2v.shared import Ticket, attach
+
+MEASURE_EVERY = 16
+"""Batches between two at which the loss is measured, progress told and the learning rate renewed: 4,096 centre words at
+the default batch size. Batches are shuffled, so every 16th is an unbiased sample."""
+
+
+class BlockTask(NamedTuple):
+    """One block to train."""
+
+    epoch: int
+    block: int
+    worker: int
+    words_before: int
+    """Raw words this worker has finished, to count on from."""
+
+
+class BlockResult(NamedTuple):
+    """What training a block came to."""
+
+    raw_words: int
+    kept_words: int
+    steps: int
+    loss_sum: float
+    loss_count: float
+    """The loss was measured on this many positive pairs (skip-gram) or centre words (CBOW)."""
+
+
+@dataclass(frozen=True)
+class WorkerSetup:
+    """All that a worker needs to know, in plain values."""
+
+    ticket: Ticket
+    corpus_path: str
+    plan: BlockPlan
+    objective: str
+    negatives: int
+    radius: int
+    segments: int
+    lr: float
+    lr_min: float
+    total_words: int
+    words_before: int
+    """Raw words trained before this run, where it continues an earlier one."""
+    n_workers: int
+
+
+def prepare(setup: WorkerSetup) -> Callable[[BlockTask], BlockResult]:
+    """Attach to the shared arrays and return the function that trains one block."""
+    shared, segments = attach(setup.ticket)
+    corpus = Corpus(path=Path(setup.corpus_path))
+    kernel = KERNELS[setup.objective](
+        shared["W_in"], shared["W_out"], radius=setup.radius, negatives=setup.negatives, segments=setup.segments
+    )
+    progress = shared["progress"]
+
+    def train(task: BlockTask) -> BlockResult:
+        seed = np.random.SeedSequence(setup.plan.seed, spawn_key=(task.epoch, task.block))
+        batches = make_batches(
+            corpus.read_block(setup.plan, task.epoch, task.block),
+            np.random.Generator(np.random.SFC64(seed)),
+            keep=shared["keep"],
+            noise_table=shared["noise"],
+            radius=setup.radius,
+            segments=setup.segments,
+            centres_are_inputs=kernel.centres_are_inputs,
+            workers=setup.n_workers,
+        )
+        loss_sum = loss_count = 0.0
+        lr = 0.0
+        words_a_batch = batches.raw_words / max(len(batches), 1)
+        for i, batch in enumerate(batches):
+            measure = i % MEASURE_EVERY == 0
+            if measure:
+                progress[task.worker] = task.words_before + int(i * words_a_batch)
+                done = setup.words_before + int(progress.sum())
+                lr = learning_rate(done, setup.total_words, setup.lr, setup.lr_min)
+            loss, count = kernel.step(*batch, lr, measure)
+            loss_sum += loss
+            loss_count += count
+        progress[task.worker] = task.words_before + batches.raw_words
+        return BlockResult(batches.raw_words, batches.kept_words, len(batches), loss_sum, loss_count)
+
+    # Overflow shows in the loss, which the coordinator tests; NumPy's warnings would only spoil the terminal.
+    np.seterr(all="ignore")
+    train.segments = segments  # type: ignore[attr-defined]  # keeps the shared memory mapped as long as it is used
+    return train
+
+
+def batch_segments(batch_size: int) -> int:
+    """Segments in a batch of `batch_size` centre words."""
+    return batch_size // SEGMENT

@@ -1,0 +1,285 @@
+"""Analogies against a loop over every word, similarity against a case worked by hand, and files that are not right."""
+
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from parw2v import evaluation
+from parw2v.errors import EvaluationError
+from parw2v.evaluation import (
+    AnalogySection,
+    builtin_analogies,
+    evaluate_analogies,
+    evaluate_similarity,
+    read_analogies,
+    read_similarity,
+)
+from parw2v.facts import PAIRS
+
+PUBLISHED = Path(__file__).parents[2] / "shared" / "data" / "eval"
+
+
+def unit_rows(rng, n, dimension):
+    vectors = rng.normal(size=(n, dimension)).astype(np.float32)
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def by_loop(vectors, words, questions, restrict_vocab, lower):
+    """3CosAdd one word at a time in float64: (correct, asked)."""
+
+    def same(a, b):
+        return a.upper() == b.upper() if lower else a == b
+
+    def find(word):
+        return next((i for i, other in enumerate(words[:restrict_vocab]) if same(word, other)), None)
+
+    correct = asked = 0
+    for a, b, c, d in questions:
+        ids = [find(word) for word in (a, b, c, d)]
+        if None in ids:
+            continue
+        asked += 1
+        target = (vectors[ids[1]].astype(float) - vectors[ids[0]]) + vectors[ids[2]]
+        best, best_cosine = None, -math.inf
+        for i, word in enumerate(words[:restrict_vocab]):
+            cosine = float(vectors[i] @ target)
+            if not any(same(word, given) for given in (a, b, c)) and cosine > best_cosine:
+                best, best_cosine = word, cosine
+        correct += best is not None and same(best, d)
+    return correct, asked
+
+
+@pytest.mark.parametrize("lower", [True, False])
+@pytest.mark.parametrize("restrict_vocab", [3, 12, 30, 1000])
+def test_agrees_with_a_loop(restrict_vocab, lower, monkeypatch):
+    monkeypatch.setattr(evaluation, "BATCH_BYTES", 4 * 30 * 7)  # several batches, the last one not full
+    rng = np.random.default_rng(7)
+    words = [f"w{i}" for i in range(30)]
+    words[5], words[9], words[20] = "W3", "W1", "w12x"  # variants in case, before and after the usual one
+    vectors = unit_rows(rng, len(words), 3)
+    names = [*words, "absent", "W7"]
+    questions = [tuple(names[i] for i in rng.integers(0, len(names), 4)) for _ in range(1500)]
+    questions += [("w1", "w1", "w2", "w2"), ("w1", "w2", "w2", "w1"), ("w0", "w1", "w2", "w0")]
+    report = evaluate_analogies(vectors, words, [AnalogySection("s", questions)], restrict_vocab, lower)
+    (score,) = report.sections
+    assert (score.correct, score.total) == by_loop(vectors, words, questions, restrict_vocab, lower)
+    assert score.skipped == len(questions) - score.total
+    assert restrict_vocab == 3 or score.correct > 0
+
+
+def test_perfect_space():
+    """Where b - a is the same for every pair, every question is answered; a word of the question never is."""
+    rng = np.random.default_rng(0)
+    base = rng.normal(size=(8, 20))
+    vectors = np.vstack([base, base + rng.normal(size=20)]).astype(np.float32)
+    words = [f"{kind}{i}" for kind in ("man", "woman") for i in range(8)]
+    questions = [(f"man{i}", f"woman{i}", f"man{j}", f"woman{j}") for i in range(8) for j in range(8) if i != j]
+    sections = [
+        AnalogySection("family", questions),
+        AnalogySection("gram-plural", [("man0", "woman0", "man1", "man2")]),
+    ]
+    report = evaluate_analogies(vectors, words, sections)
+    semantic, syntactic, total = report.sums
+    assert (semantic.correct, semantic.total) == (56, 56)
+    assert (syntactic.correct, syntactic.total) == (0, 1)
+    assert (total.correct, total.total) == (56, 57)
+    assert report.accuracy == pytest.approx(56 / 57)
+
+
+def test_words_of_the_question_are_not_answers():
+    vectors = np.array([[1, 0], [0.99, 0.14], [0.98, 0.2], [0, 1]], np.float32)  # the nearest to b - a + c is c
+    section = AnalogySection("s", [("a", "b", "c", "d")])
+    assert evaluate_analogies(vectors, ["a", "b", "c", "d"], [section]).accuracy == 1.0
+    assert evaluate_analogies(vectors, ["A", "b", "c", "d"], [section], lower=False).accuracy is None
+
+
+def test_no_question_asked_has_no_accuracy():
+    report = evaluate_analogies(np.zeros((0, 4), np.float32), [], builtin_analogies())
+    assert report.accuracy is None
+    assert report.sums[2].skipped == sum(len(pairs) * (len(pairs) - 1) for pairs in PAIRS.values())
+    assert json.loads(json.dumps(report.to_dict(), allow_nan=False))["accuracy"] is None
+    assert " - " in str(report)
+
+
+def test_table_is_aligned_and_safe():
+    sections = [AnalogySection("a\x1b[31m", [("a", "b", "c", "d")]), AnalogySection("gram-" + "x" * 30, [])]
+    lines = evaluate_analogies(np.eye(4, dtype=np.float32), list("abcd"), sections).lines()
+    assert len({len(line) for line in lines}) == 1
+    assert "".join(lines).isprintable()
+
+
+@pytest.mark.parametrize("arguments", [{"restrict_vocab": 0}, {"words": ["a"]}])
+def test_contradictions_are_refused(arguments):
+    values = {"unit_vectors": np.eye(2, dtype=np.float32), "words": ["a", "b"], "sections": [], **arguments}
+    with pytest.raises(EvaluationError, match="restrict_vocab"):
+        evaluate_analogies(**values)
+
+
+def test_builtin_questions():
+    sections = builtin_analogies()
+    assert [section.name for section in sections] == list(PAIRS)
+    for section in sections:
+        n = len(PAIRS[section.name])
+        assert len(section.questions) == len(set(section.questions)) == n * (n - 1)
+    (a, b), (c, d) = PAIRS["family"][:2]
+    family = next(section for section in sections if section.name == "family")
+    assert {(a, b, c, d), (c, d, a, b)} <= set(family.questions)
+
+
+def test_read_analogies(tmp_path):
+    path = tmp_path / "q.txt"
+    path.write_bytes("\ufeff: capitals\r\nParis France 서울 한국\r\n\r\n:gram1\nbig bigger\tsmall  smaller\n".encode())
+    assert read_analogies(path) == [
+        AnalogySection("capitals", [("Paris", "France", "서울", "한국")]),
+        AnalogySection("gram1", [("big", "bigger", "small", "smaller")]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b": s\na b c d\na b c\n", "line 3: a question has four words, not 3"),
+        (b": s\na b c d e\n", "line 2: a question has four words, not 5"),
+        (b": s\na b c \x1b[31m " + b"x" * 10_000, r"not 5: 'a b c \\x1b\[31m xxx"),
+        (b"a b c d\n", "line 1: a question before the first section"),
+        (b": s\nok ok ok ok\n\xff\xfe b c d\n", "line 3: not valid UTF-8"),
+        (b": s\n", "holds no analogy question"),
+        (b"", "holds no analogy question"),
+    ],
+)
+def test_bad_analogy_files(tmp_path, content, message):
+    path = tmp_path / "bad\n.txt"
+    path.write_bytes(content)
+    with pytest.raises(EvaluationError, match=message) as caught:
+        read_analogies(path)
+    text = str(caught.value)
+    assert text.isprintable(), "one line, nothing a terminal acts on"
+    assert "bad" in text
+    assert len(text) < 300 + len(str(path))
+
+
+@pytest.mark.parametrize("read", [read_analogies, read_similarity])
+@pytest.mark.parametrize("name", ["missing.txt", ".", "nul\0byte"])
+def test_unreadable_paths(tmp_path, read, name):
+    with pytest.raises(EvaluationError, match="cannot read") as caught:
+        read(f"{tmp_path}/{name}")
+    assert str(caught.value).isprintable()
+
+
+def test_read_similarity(tmp_path):
+    path = tmp_path / "s.txt"
+    path.write_text(
+        "# note\nword 1\tword 2\thuman\nnew york\tcity\t7.5\n\ncat,dog,8\nsun  moon 1e-1\n", encoding="utf-8"
+    )
+    assert read_similarity(path) == [("new york", "city", 7.5), ("cat", "dog", 8.0), ("sun", "moon", 0.1)]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"a\tb\t1\na\tb\n", "line 2: expected two words and a finite number"),
+        (b"a\tb\t1\na\tb\tc\td\n", "line 2: expected two words and a finite number"),
+        (b"a\tb\t1\na\tb\tnan\n", "line 2: expected two words and a finite number"),
+        (b"a\tb\t1\n\tb\t1\n", "line 2"),
+        (b"a\tb\t1\na,,3\n", "line 2: expected two words"),
+        (b"a\tb\t1\na\tb\thigh\n", "line 2: expected two words"),
+        (b"just a heading here", "line 1: expected two words"),
+        (b"a\tb\t1\n\xff\tb\t1", "line 2: not valid UTF-8"),
+        (b"one,two,score\n", "holds no word pair"),
+        (b"# nothing\n", "holds no word pair"),
+    ],
+)
+def test_bad_similarity_files(tmp_path, content, message):
+    path = tmp_path / "bad.tsv"
+    path.write_bytes(content)
+    with pytest.raises(EvaluationError, match=message) as caught:
+        read_similarity(path)
+    assert str(caught.value).isprintable()
+
+
+def at_degrees(*angles):
+    radians = np.radians(angles)
+    return np.stack([np.cos(radians), np.sin(radians)], axis=1).astype(np.float32)
+
+
+def test_similarity_worked_by_hand():
+    vectors = at_degrees(0, 10, 30, 60, 90)
+    index = {"zero": 0, "ten": 1, "thirty": 2, "sixty": 3, "ninety": 4}
+    pairs = [("zero", "ten", 9), ("Zero", "THIRTY", 4), ("zero", "sixty", 5), ("zero", "ninety", 1), ("zero", "far", 3)]
+    report = evaluate_similarity(vectors, index, "hand", pairs)
+    # Ranks 4 2 3 1 against 4 3 2 1: 1 - 6 * (0 + 1 + 1 + 0) / (4 * 15)
+    assert report.spearman == pytest.approx(0.8)
+    cosines = np.cos(np.radians([10, 30, 60, 90]))
+    assert report.pearson == pytest.approx(np.corrcoef(cosines, [9, 4, 5, 1])[0, 1], abs=1e-6)
+    assert (report.used, report.out_of_vocabulary) == (4, 1)
+    assert str(report).startswith("hand: Spearman 0.800, Pearson 0.")
+    assert json.loads(json.dumps(report.to_dict()))["used"] == 4
+
+
+def test_similarity_takes_the_lowest_row_of_case_variants():
+    vectors = at_degrees(0, 20, 90, 50)
+    index = {"US": 3, "us": 1, "we": 0, "far": 2}
+    pairs = [("we", "US", 5.0), ("we", "far", 1.0)]
+    report = evaluate_similarity(vectors, index, "case", pairs)
+    assert report.pearson == pytest.approx(1.0)
+    swapped = evaluate_similarity(vectors, index, "case", [("us", "far", 5.0), ("we", "far", 1.0), ("we", "us", 9.0)])
+    assert swapped.spearman == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    "pairs", [[], [("a", "b", 1.0)], [("a", "b", 1.0), ("b", "a", 2.0)], [("a", "b", 1.0), ("a", "a", 1.0)]]
+)
+def test_undefined_correlations(pairs, recwarn):
+    report = evaluate_similarity(at_degrees(0, 50), {"a": 0, "b": 1}, "few", pairs)
+    assert report.spearman is None
+    assert report.pearson is None
+    assert report.used == len(pairs)
+    assert "Spearman -" in str(report)
+    assert not recwarn.list
+
+
+def test_import_is_light():
+    code = "import sys, parw2v.evaluation; print([m for m in ('scipy', 'sklearn', 'matplotlib') if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_published_questions():
+    path = PUBLISHED / "questions-words.txt"
+    if not path.exists():
+        pytest.skip("questions-words.txt is not beside the repository")
+    sections = read_analogies(path)
+    assert len(sections) == 14
+    assert sum(len(section.questions) for section in sections) == 19_544
+    assert len(read_similarity(PUBLISHED / "wordsim353.tsv")) == 353
+    assert len(read_similarity(PUBLISHED / "simlex999.txt")) == 999
+
+
+def test_same_figures_as_gensim(tmp_path):
+    gensim_models = pytest.importorskip("gensim.models")
+    rng = np.random.default_rng(1)
+    words = list(dict.fromkeys(word for pairs in PAIRS.values() for pair in pairs for word in pair))
+    words += [word.capitalize() for word in words[::3] if word.capitalize() not in words]
+    vectors = unit_rows(rng, len(words), 4)
+    questions, judged = tmp_path / "q.txt", tmp_path / "s.tsv"
+    lines = [line for s in builtin_analogies() for line in [f": {s.name}", *(" ".join(q) for q in s.questions)]]
+    questions.write_text("\n".join(lines), encoding="utf-8")
+    chosen = rng.choice(words, (50, 2))
+    judged.write_text("".join(f"{a}\t{b}\t{rng.uniform(0, 10):.2f}\n" for a, b in chosen), encoding="utf-8")
+    keyed = gensim_models.KeyedVectors(vectors.shape[1])
+    keyed.add_vectors(words, vectors)
+
+    for restrict_vocab in (len(words) // 2, len(words)):
+        _, theirs = keyed.evaluate_word_analogies(questions, restrict_vocab=restrict_vocab)
+        ours = evaluate_analogies(vectors, words, read_analogies(questions), restrict_vocab)
+        assert [(s.name, s.correct, s.total - s.correct) for s in ours.sections] == [
+            (s["section"], len(s["correct"]), len(s["incorrect"])) for s in theirs[:-1]
+        ]
+    pearson, spearman, _ = keyed.evaluate_word_pairs(judged)
+    report = evaluate_similarity(vectors, keyed.key_to_index, "s", read_similarity(judged))
+    assert report.pearson == pytest.approx(pearson[0], abs=1e-6)
+    assert report.spearman == pytest.approx(spearman[0], abs=1e-6)
