@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from parw2v.arraytypes import FloatArray, IndexArray, TokenArray
+from parw2v.arraytypes import CountArray, FloatArray, IndexArray, TokenArray
 
 SEGMENT = 16
 """B, centre words in a segment. Larger wastes more of the products on pairs outside any window, smaller gathers more
@@ -74,6 +74,7 @@ def make_batches(
     *,
     keep: FloatArray,
     noise_table: TokenArray,
+    noise_share: FloatArray,
     radius: int,
     segments: int,
     centres_are_inputs: bool,
@@ -91,6 +92,8 @@ def make_batches(
         Probability of each word to be kept.
     noise_table : (T,) int32
         See `parw2v.sampling.noise_table`.
+    noise_share : (V,) float32
+        The share of the table that each word has.
     radius : int
         R; each centre word draws its window uniformly from 1..R, as word2vec.c does.
     segments : int
@@ -100,8 +103,8 @@ def make_batches(
     workers : int
         How many workers train at once; damping counts what all of them do.
     """
-    words, sentence = _subsample(tokens, rng, keep)
-    left, right = _draw_windows(sentence, rng, radius)
+    words, lengths = _subsample(tokens, rng, keep)
+    left, right = _draw_windows(lengths, rng, radius)
     n_segments = -(-len(words) // SEGMENT)
     n_batches = -(-n_segments // segments)
     order = rng.permutation(n_segments)
@@ -127,37 +130,43 @@ def make_batches(
     windows = by_batch(window.reshape(n_segments, SEGMENT))
     windows *= SEGMENT
     windows += np.arange(SEGMENT)
+    input_factor, output_factor = damping(
+        words,
+        noise_share,
+        segments=segments,
+        radius=radius,
+        centres_are_inputs=centres_are_inputs,
+        workers=workers,
+    )
     return Batches(
         inputs,
         outputs,
         windows.reshape(n_batches, segments * SEGMENT),
-        damping(inputs, len(keep), n_segments / segments, workers),
-        damping(outputs, len(keep), n_segments / segments, workers),
+        np.take(input_factor, inputs),
+        np.take(output_factor, outputs),
         raw_words=len(tokens),
         kept_words=len(words),
     )
 
 
-def _subsample(tokens: TokenArray, rng: np.random.Generator, keep: FloatArray) -> tuple[TokenArray, TokenArray]:
-    """Drop frequent words at random; returns the kept ids and the number of the sentence each stands in."""
-    ends = tokens < 0
-    ids = np.where(ends, ~tokens, tokens)
-    sentence = np.cumsum(ends, dtype=np.int32)
-    sentence -= ends  # the last word belongs to the sentence it ends
+def _subsample(tokens: TokenArray, rng: np.random.Generator, keep: FloatArray) -> tuple[TokenArray, CountArray]:
+    """Drop frequent words at random; returns the kept ids and the number of them in each sentence that has any."""
+    ids = tokens ^ (tokens >> 31)  # ~id where negative
     kept = np.flatnonzero(rng.random(len(ids), dtype=np.float32) < np.take(keep, ids, mode="clip"))
-    return ids[kept], sentence[kept]
+    kept_until_end = np.searchsorted(kept, np.flatnonzero(tokens < 0), side="right")
+    lengths = np.diff(kept_until_end, prepend=0)
+    return ids[kept], lengths[lengths > 0]
 
 
-def _draw_windows(sentence: TokenArray, rng: np.random.Generator, radius: int) -> tuple[TokenArray, TokenArray]:
+def _draw_windows(lengths: CountArray, rng: np.random.Generator, radius: int) -> tuple[TokenArray, TokenArray]:
     """Context words to the left and right of each kept word: the drawn radius, cut at the sentence's ends."""
-    n = len(sentence)
-    drawn = rng.integers(1, radius + 1, n, dtype=np.int32)
-    first = np.flatnonzero(np.diff(sentence, prepend=-1))
-    lengths = np.diff(first, append=n)
-    position = np.arange(n, dtype=np.int32)
-    starts = np.repeat(first.astype(np.int32), lengths)
-    lasts = np.repeat((first + lengths - 1).astype(np.int32), lengths)
-    return np.minimum(drawn, position - starts), np.minimum(drawn, lasts - position)
+    lengths = lengths.astype(np.int32)
+    firsts = np.cumsum(lengths, dtype=np.int32) - lengths
+    position = np.arange(lengths.sum(), dtype=np.int32)
+    drawn = rng.integers(1, radius + 1, len(position), dtype=np.int32)
+    before = position - np.repeat(firsts, lengths)
+    after = np.repeat(firsts + lengths - 1, lengths) - position
+    return np.minimum(drawn, before), np.minimum(drawn, after)
 
 
 def _draw_noise(rng: np.random.Generator, n: int, noise_table: TokenArray) -> TokenArray:
@@ -166,33 +175,44 @@ def _draw_noise(rng: np.random.Generator, n: int, noise_table: TokenArray) -> To
     Each is drawn by count^0.75 over the whole row, as word2vec's are; stratifying only takes away the chance of a row
     with too many or too few frequent words (measured: 1.5 points of analogy accuracy after one epoch).
     """
-    draws = rng.random((n, NOISE), dtype=np.float32)
-    draws += np.arange(NOISE, dtype=np.float32)
-    draws *= len(noise_table) / NOISE
-    return np.take(noise_table, draws.astype(np.int32), mode="clip")
+    stratum = len(noise_table) / NOISE
+    draws = rng.random((NOISE, n), dtype=np.float32)  # stratum by stratum: the part of the table in use stays cached
+    draws *= np.float32(stratum)
+    draws += (np.arange(NOISE) * stratum).astype(np.float32)[:, None]
+    return np.take(noise_table, draws.astype(np.int32), mode="clip").T
 
 
-def damping(rows: IndexArray, n_rows: int, n_batches: float, workers: int) -> FloatArray:
+def damping(
+    words: TokenArray, noise_share: FloatArray, *, segments: int, radius: int, centres_are_inputs: bool, workers: int
+) -> tuple[FloatArray, FloatArray]:
     """Scale factors that keep a batch from moving a frequent row too far.
 
     Every gradient of a batch is computed from the same copy of a row, so a row that occurs n times in it takes one step
     n times as long. From `DAMPING` expected occurrences on, the sum is scaled to what that many would give. Workers add
-    up: what the others do at the same time is computed from as old a copy.
+    up: what the others do at the same time is computed from as old a copy. What is expected follows from how often a
+    word occurs in this block, so one that is frequent in this stretch of the text only is damped too.
 
     Parameters
     ----------
-    rows : (n, width) intp
-        Row numbers of each batch.
-    n_rows : int
-        V.
-    n_batches : float
-        Batches' worth of rows that are in use.
-    workers : int
+    words : (n,) int32
+        The block's kept words.
+    noise_share : (V,) float32
+        Probability of each word to be drawn as noise.
+    segments, radius, centres_are_inputs, workers
+        See `make_batches`.
 
     Returns
     -------
-    (n, width) float32
+    input_factor, output_factor : (V,) float32
+        For the rows of W_in and of W_out.
     """
-    expected = np.bincount(rows.reshape(-1), minlength=n_rows) * (workers / max(n_batches, 1.0))
-    factor = (DAMPING / np.maximum(DAMPING, 1 + expected)).astype(np.float32)
-    return np.take(factor, rows)
+    as_centre = np.bincount(words, minlength=len(noise_share)) * (segments * SEGMENT / max(len(words), 1))
+    as_context = as_centre * ((SEGMENT + 2 * radius) / SEGMENT)
+    as_noise = noise_share * (segments * NOISE)
+    inputs, targets = (as_centre, as_context) if centres_are_inputs else (as_context, as_centre)
+
+    def factor(expected: FloatArray) -> FloatArray:
+        scaled: FloatArray = (DAMPING / np.maximum(DAMPING, 1 + workers * expected)).astype(np.float32)
+        return scaled
+
+    return factor(inputs), factor(targets + as_noise)

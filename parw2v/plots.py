@@ -84,7 +84,7 @@ def plot_tsne(
         figure.text(0.02, 0.96, f"{len(words):,} words, {which}", fontsize=13, color=INK, weight="bold")
         note = f"{method}; {drawn:,} labels fit"
         if boxes := sum("□" in label for label in labels):
-            note += f"; □ is a character no installed font can show, {boxes:,} words have it (Noto Sans CJK has most)"
+            note += f"; □: no installed font has it ({boxes:,} of {len(words):,} words; Noto Sans CJK has most)"
         figure.text(0.02, 0.018, note, fontsize=9, color=INK)
         return atomic_write(Path(path), lambda file: figure.savefig(file, format="png"))
 
@@ -150,6 +150,7 @@ def _embed(vectors: npt.NDArray[np.float64], seed: int) -> tuple[str, npt.NDArra
     """Return what was done, coordinates (n, 2), and the number of each row's cluster."""
     from sklearn.cluster import KMeans
     from sklearn.manifold import TSNE
+    from threadpoolctl import threadpool_limits
 
     n = len(vectors)
     centred = vectors - vectors.mean(axis=0)
@@ -157,7 +158,8 @@ def _embed(vectors: npt.NDArray[np.float64], seed: int) -> tuple[str, npt.NDArra
     xy = u[:n, :2] * s[:2]
     if n < 5:
         return "First two principal components of the unit vectors", xy, list(range(n))
-    with warnings.catch_warnings():
+    # One thread: sums taken in another order would draw another picture.
+    with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # fewer distinct rows than clusters
         cluster = KMeans(min(len(CLUSTERS), max(2, n // 12)), n_init=4, random_state=seed).fit_predict(vectors)
         # The start t-SNE asks for: principal components scaled to 1e-4; the noise parts words with equal vectors.

@@ -233,15 +233,13 @@ class _Run:
         self.started = self.last_checkpoint = last_look = time.perf_counter()
         try:
             while self.state.next_task < self.n_tasks:
-                if self._checkpoint_due():
-                    if not self.in_flight and not self.lost:
-                        yield from self._checkpoint()
-                        if self.trainer._stop:
-                            yield Stopped(self.trainer.checkpoint_dir, self.state.raw_words)
-                            return
-                else:
-                    self._hand_out(new_blocks=True)
-                self._hand_out(new_blocks=False)
+                if self._checkpoint_due() and not self.in_flight and not self.lost:
+                    yield from self._checkpoint()
+                    if self.trainer._stop:
+                        self._take_over()
+                        yield Stopped(self.trainer.checkpoint_dir, self.state.raw_words)
+                        return
+                self._hand_out()
                 for event in self.pool.wait(_LOOK_SECONDS):
                     if isinstance(event, Result):
                         yield from self._finished_block(event)
@@ -272,13 +270,13 @@ class _Run:
 
     # ------------------------------------------------------------------------------------------ blocks
 
-    def _hand_out(self, new_blocks: bool) -> None:
-        """Give every idle worker a block: first those that a dead worker left, then, if allowed, the next in order."""
+    def _hand_out(self) -> None:
+        """Give every idle worker a block: first those that a dead worker left, then the next in order."""
         for worker in self.pool.idle:
             if self.lost:
                 lost = self.lost.popleft()
                 epoch, block = lost.epoch, lost.block
-            elif new_blocks and self.issued < self.n_tasks and not self._checkpoint_due():
+            elif self.issued < self.n_tasks and not self._checkpoint_due():
                 epoch, block = divmod(self.issued, self.n_blocks)
                 self.issued += 1
             else:

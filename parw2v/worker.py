@@ -23,6 +23,7 @@ import numpy as np
 from parw2v.batching import SEGMENT, make_batches
 from parw2v.corpus import BlockPlan, Corpus
 from parw2v.kernels import KERNELS
+from parw2v.sampling import noise_share
 from parw2v.schedule import learning_rate
 from parw2v.shared import Ticket, attach
 
@@ -79,6 +80,7 @@ def prepare(setup: WorkerSetup) -> Callable[[BlockTask], BlockResult]:
         shared["W_in"], shared["W_out"], radius=setup.radius, negatives=setup.negatives, segments=setup.segments
     )
     progress = shared["progress"]
+    share = noise_share(shared["noise"], len(shared["keep"]))
 
     def train(task: BlockTask) -> BlockResult:
         seed = np.random.SeedSequence(setup.plan.seed, spawn_key=(task.epoch, task.block))
@@ -87,6 +89,7 @@ def prepare(setup: WorkerSetup) -> Callable[[BlockTask], BlockResult]:
             np.random.Generator(np.random.SFC64(seed)),
             keep=shared["keep"],
             noise_table=shared["noise"],
+            noise_share=share,
             radius=setup.radius,
             segments=setup.segments,
             centres_are_inputs=kernel.centres_are_inputs,

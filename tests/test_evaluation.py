@@ -98,6 +98,13 @@ def test_words_of_the_question_are_not_answers():
     assert evaluate_analogies(vectors, ["A", "b", "c", "d"], [section], lower=False).accuracy is None
 
 
+def test_no_variant_of_a_word_of_the_question_is_an_answer():
+    vectors = np.array([[1, 0], [0.99, 0.14], [0.98, 0.2], [0.97, 0.24], [0, 1]], np.float32)
+    words, section = ["a", "b", "c", "C", "d"], AnalogySection("s", [("a", "b", "c", "d")])
+    assert evaluate_analogies(vectors, words, [section]).accuracy == 1.0
+    assert evaluate_analogies(vectors, words, [section], lower=False).accuracy == 0.0
+
+
 def test_no_question_asked_has_no_accuracy():
     report = evaluate_analogies(np.zeros((0, 4), np.float32), [], builtin_analogies())
     assert report.accuracy is None

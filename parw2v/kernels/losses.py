@@ -13,13 +13,12 @@ _ONE = np.float32(1)
 def logistic_loss(scores: FloatArray, weights: FloatArray) -> float:
     """Sum of ``|a| * -log(sigmoid(sign(a) * x))``: positives have weight a > 0, noise a < 0, the rest 0.
 
-    Computed as max(-z, 0) + log(1 + exp(-|z|)), which neither overflows nor loses digits. Float64 sum.
+    Computed as max(-z, 0) + log(1 + exp(-|z|)), which neither overflows nor loses digits.
     """
     z = scores * np.sign(weights)
     loss = np.log1p(np.exp(-np.abs(z)))
     loss -= np.minimum(z, 0)
-    loss *= np.abs(weights)
-    return float(loss.sum(dtype=np.float64))
+    return float(np.vdot(loss, np.abs(weights)))
 
 
 def descend(scores: FloatArray, half_signs: FloatArray, weights: FloatArray) -> None:
