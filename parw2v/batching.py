@@ -115,9 +115,9 @@ def make_batches(
         np.take(values, order, axis=0, out=full[:n_segments], mode="clip")
         return full.reshape(n_batches, segments, *values.shape[1:])
 
-    padded = np.zeros(n_segments * SEGMENT + 2 * radius, np.intp)
+    padded = np.zeros(max(n_segments, 1) * SEGMENT + 2 * radius, np.intp)  # a block may have lost all its words
     padded[radius : radius + len(words)] = words
-    neighbourhood = np.lib.stride_tricks.sliding_window_view(padded, SEGMENT + 2 * radius)[::SEGMENT]
+    neighbourhood = np.lib.stride_tricks.sliding_window_view(padded, SEGMENT + 2 * radius)[::SEGMENT][:n_segments]
     contexts = by_batch(neighbourhood)
     centres = contexts[:, :, radius : radius + SEGMENT]
     noise = _draw_noise(rng, n_batches * segments, noise_table).reshape(n_batches, segments, NOISE)

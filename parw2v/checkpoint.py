@@ -78,11 +78,16 @@ class RunState:
 
 
 def save_checkpoint(directory: Path, model: Word2Vec, state: RunState) -> Path:
-    """Write a checkpoint atomically, then remove all but the last `KEEP`; returns its path."""
+    """Write a checkpoint atomically, then remove all but the last `KEEP`; returns its path.
+
+    Those of later tasks go too: they are damaged, since the run did not go on from them, or left by another run.
+    """
     arrays = model.to_arrays() | {"state": np.array(json.dumps(asdict(state)))}
     path = atomic_write(directory / f"{state.next_task:09d}.npz", lambda file: write_npz(file, arrays))
-    for old in _checkpoints(directory)[:-KEEP]:
-        old.unlink(missing_ok=True)
+    others = _checkpoints(directory)
+    kept = [other for other in others if other <= path][-KEEP:]
+    for other in set(others) - set(kept):
+        other.unlink(missing_ok=True)
     return path
 
 
@@ -133,7 +138,11 @@ def _read(path: Path) -> tuple[Word2Vec, RunState]:
         history = [LossPoint(*point) for point in record.pop("loss_history")]
         epoch, stretch = Tally(**record.pop("epoch")), Tally(**record.pop("stretch"))
         state = RunState(**record, epoch=epoch, stretch=stretch, loss_history=history)
-    except (KeyError, ValueError, TypeError, RecursionError) as error:
+        if not isinstance(state.identity, dict):
+            raise ValueError("its identity is not a table")
+        if any(type(n) is not int or n < 0 for n in (state.next_task, state.raw_words, state.kept_words, state.steps)):
+            raise ValueError("its counters are not whole numbers")
+    except (AttributeError, KeyError, ValueError, TypeError, RecursionError) as error:
         raise ModelError(f"{path}: is not a checkpoint ({error})") from error
     return model, state
 

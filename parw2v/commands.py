@@ -212,7 +212,7 @@ class _Evaluator:
 
     def __init__(self, arguments: argparse.Namespace) -> None:
         self.arguments = arguments
-        self.pending: list[tuple[int, int, Future[tuple[str, dict[str, Any]]]]] = []
+        self.pending: list[tuple[EpochEnd, Future[tuple[str, dict[str, Any]]]]] = []
         self.thread = ThreadPoolExecutor(1)
         self.sections: list[Any] = []
         self.pairs: list[tuple[str, Any]] = []
@@ -238,14 +238,14 @@ class _Evaluator:
         """Start an evaluation at the end of an epoch, unless the full report is about to follow."""
         if self.active and isinstance(report, EpochEnd) and report.epoch + 1 < report.epochs:
             future = self.thread.submit(self._evaluate, report.copy_vectors(), vocab)
-            self.pending.append((report.epoch, report.epochs, future))
+            self.pending.append((report, future))
 
     def results(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """The evaluations that are ready, in order: a line for people and a record."""
-        while self.pending and self.pending[0][2].done():
-            epoch, epochs, future = self.pending.pop(0)
+        while self.pending and self.pending[0][1].done():
+            end, future = self.pending.pop(0)
             text, record = future.result()
-            yield f"epoch {epoch + 1}/{epochs}: {text}", {"epoch": epoch, **record}
+            yield f"  after epoch {end.epoch + 1}: {text}", {"epoch": end.epoch, **record}
 
     def _evaluate(self, vectors: FloatArray, vocab: Vocabulary) -> tuple[str, dict[str, Any]]:
         from threadpoolctl import threadpool_limits

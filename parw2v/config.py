@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import operator
 import os
 from dataclasses import dataclass
 from typing import Any
@@ -42,33 +43,55 @@ class TrainSettings:
     max_restarts: int = _setting(10, "worker deaths a run puts up with")
 
     def __post_init__(self) -> None:
-        self._at_least("epochs", 1)
-        self._at_least("window", 1)
-        self._at_least("seed", 0)
-        self._at_least("max_restarts", 0)
+        self._whole("epochs", 1)
+        self._whole("window", 1)
+        self._whole("batch_size", 1)
+        self._whole("seed", 0)
+        self._whole("max_restarts", 0)
+        self._finite("lr_min")
+        self._finite("sample")
         for name in ("workers", "log_every"):
             if getattr(self, name) is not None:
-                self._at_least(name, 1)
+                self._whole(name, 1)
+        for name in ("lr", "checkpoint_every"):
+            if getattr(self, name) is not None:
+                self._finite(name)
         if self.window > 100:
             raise SettingsError(f"window is {self.window}; at most 100")
         if self.workers is not None and self.workers > 1024:
             raise SettingsError(f"workers is {self.workers}; at most 1024")
-        if self.batch_size < SEGMENT or self.batch_size % SEGMENT or self.batch_size > 1 << 16:
+        if self.batch_size % SEGMENT or self.batch_size > 1 << 16:
             raise SettingsError(f"batch_size is {self.batch_size}; it must be a multiple of {SEGMENT}, at most 65536")
-        for name in ("lr", "lr_min", "sample", "checkpoint_every"):
-            value = getattr(self, name)
-            if value is not None and not (math.isfinite(value) and value >= 0):
-                raise SettingsError(f"{name} is {value}; it must be a finite number, 0 or more")
         if self.lr == 0:
             raise SettingsError("lr is 0; nothing would be learnt")
-        if self.lr is not None and self.lr_min > self.lr:
-            raise SettingsError(f"lr_min is {self.lr_min}, more than lr ({self.lr}); lower it")
+        if self.lr is not None:
+            self._floor_below(self.lr)
         if self.sample_rule not in SAMPLE_RULES:
             raise SettingsError(f"sample_rule is {self.sample_rule!r}; it must be one of {', '.join(SAMPLE_RULES)}")
 
-    def _at_least(self, name: str, least: int) -> None:
-        if getattr(self, name) < least:
-            raise SettingsError(f"{name} is {getattr(self, name)}; it must be at least {least}")
+    def _whole(self, name: str, least: int) -> None:
+        """Check a whole number; NumPy's become Python's, which JSON can hold."""
+        value = getattr(self, name)
+        try:
+            object.__setattr__(self, name, operator.index(value))
+        except TypeError:
+            raise SettingsError(f"{name} is {value!r}; it must be a whole number") from None
+        if value < least:
+            raise SettingsError(f"{name} is {value}; it must be at least {least}")
+
+    def _finite(self, name: str) -> None:
+        """Check a number that is not negative; NumPy's become Python's."""
+        value = getattr(self, name)
+        try:
+            if not (math.isfinite(value) and value >= 0):
+                raise SettingsError(f"{name} is {value}; it must be a finite number, 0 or more")
+        except TypeError:
+            raise SettingsError(f"{name} is {value!r}; it must be a number") from None
+        object.__setattr__(self, name, float(value))
+
+    def _floor_below(self, lr: float) -> None:
+        if self.lr_min > lr:
+            raise SettingsError(f"lr_min is {self.lr_min}, more than lr ({lr}); lower it")
 
     @property
     def n_workers(self) -> int:
@@ -76,7 +99,9 @@ class TrainSettings:
 
     def learning_rate(self, objective: str) -> float:
         """The rate given, or the objective's default."""
-        return DEFAULT_LR[objective] if self.lr is None else self.lr
+        lr = DEFAULT_LR[objective] if self.lr is None else self.lr
+        self._floor_below(lr)
+        return lr
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import tempfile
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from parw2v.arraytypes import CountArray, TokenArray
 from parw2v.errors import CorpusError
 from parw2v.files import process_lives
 from parw2v.text import MAX_SENTENCE_WORDS, SENTENCE_END, read_tokens
-from parw2v.vocabulary import Vocabulary
+from parw2v.vocabulary import MAX_WORD_CHARACTERS, Vocabulary
 
 MAX_BLOCK_WORDS = 1 << 18
 """Raw words in a block of a large corpus: about a tenth of a second of training for one worker."""
@@ -100,7 +100,7 @@ class Corpus:
             self.n_words = len(self._ids)
         else:
             assert path is not None
-            self.n_words = path.stat().st_size // 4
+            self.n_words = _file_size(path) // 4
         if self.n_words and self._map()[-1] >= 0:
             raise CorpusError("the last word of an encoded corpus must end a sentence (be stored as ~id)")
 
@@ -159,9 +159,11 @@ class Corpus:
         """The first position from `position` on where a sentence starts."""
         if position <= 0 or position >= len(ids):
             return min(max(position, 0), len(ids))
-        window = ids[position - 1 : position + MAX_SENTENCE_WORDS]
-        ends = np.flatnonzero(window < 0)
-        return position + int(ends[0]) if len(ends) else len(ids)
+        for start in range(position - 1, len(ids), MAX_SENTENCE_WORDS):
+            ends = np.flatnonzero(ids[start : start + MAX_SENTENCE_WORDS] < 0)
+            if len(ends):
+                return start + int(ends[0]) + 1
+        return len(ids)
 
     def _map(self) -> TokenArray:
         if self._ids is not None:
@@ -178,6 +180,8 @@ class Corpus:
 
     def save(self, path: Path) -> Corpus:
         """Write the ids to a file; returns the corpus that maps it."""
+        if self.path is not None and path.exists() and path.samefile(self.path):
+            return self  # opening it to write would take away what is mapped
         try:
             self._map().tofile(path)
         except OSError as error:
@@ -216,6 +220,7 @@ def encode_text(
         The text cannot be read, or leaves nothing to train on; or the disk is full.
     """
     provisional = directory / "provisional.i32"
+    unfinished = directory / "unfinished.i32"
     final = directory / "corpus.i32"
     try:
         words, counts = _intern(read_tokens(source, raw=raw, max_tokens=max_tokens), provisional, progress)
@@ -224,21 +229,31 @@ def encode_text(
         vocabulary = Vocabulary(min_count)
         new_ids = vocabulary.assign([word.decode() for word in words], counts)
         # Provisional id 0 is the sentence end.
-        fingerprint = _remap(provisional, final, np.concatenate([np.array([-2], np.int32), new_ids]))
+        fingerprint = _remap(provisional, unfinished, np.concatenate([np.array([-2], np.int32), new_ids]))
+        unfinished.replace(final)
     except OSError as error:
         raise CorpusError(f"{directory}: the encoded corpus cannot be written ({error.strerror or error})") from error
     finally:
-        provisional.unlink(missing_ok=True)
+        for path in (provisional, unfinished):
+            with suppress(OSError):
+                path.unlink()
     return vocabulary, Corpus(path=final, fingerprint=fingerprint)
+
+
+class _ProvisionalIds(dict[bytes, int]):
+    """Numbers words at first sight; those too long for a vocabulary share one number and are not stored."""
+
+    _TOO_LONG = b"x" * (4 * MAX_WORD_CHARACTERS + 1)  # characters of 4 bytes at most: as good as any of them
+
+    def __missing__(self, word: bytes) -> int:
+        return self.setdefault(word if len(word) < len(self._TOO_LONG) else self._TOO_LONG, len(self))
 
 
 def _intern(
     pieces: Iterable[list[bytes]], path: Path, progress: Callable[[int], None]
 ) -> tuple[list[bytes], CountArray]:
     """Write provisional ids (0 after each sentence, the words from 1 on); returns the words and their counts."""
-    index: defaultdict[bytes, int] = defaultdict()
-    index.default_factory = index.__len__
-    index[SENTENCE_END] = 0
+    index = _ProvisionalIds({SENTENCE_END: 0})
     counts = np.zeros(1, np.int64)
     open_words = 0  # of a sentence that goes on into the next stretch
     n_words = 0
@@ -311,8 +326,8 @@ class ScratchDirectory:
             parent.mkdir(parents=True, exist_ok=True)
             for left in parent.glob(".parw2v-*-*"):
                 owner = left.name.split("-")[1]
-                if owner.isdigit() and not process_lives(int(owner)):
-                    _remove(left)
+                if owner.isdecimal() and not process_lives(int(owner)):
+                    shutil.rmtree(left, ignore_errors=True)
             self.path = Path(tempfile.mkdtemp(prefix=f".parw2v-{os.getpid()}-", dir=parent))
         except OSError as error:
             raise CorpusError(
@@ -323,7 +338,7 @@ class ScratchDirectory:
         return self.path
 
     def __exit__(self, *exc: object) -> None:
-        _remove(self.path)
+        shutil.rmtree(self.path, ignore_errors=True)
 
 
 @contextmanager
@@ -336,7 +351,8 @@ def on_disk(corpus: Corpus) -> Iterator[Corpus]:
         yield corpus.save(directory / "corpus.i32")
 
 
-def _remove(directory: Path) -> None:
-    for file in directory.iterdir():
-        file.unlink(missing_ok=True)
-    directory.rmdir()
+def _file_size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError as error:
+        raise CorpusError(f"{path}: the encoded corpus cannot be read ({error.strerror or error})") from error

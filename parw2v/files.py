@@ -8,7 +8,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
 from parw2v.errors import Parw2vError
 
@@ -76,25 +76,38 @@ def exclusive(path: Path, purpose: str) -> Iterator[None]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("a")
+        file = _locked(path)
+    except BlockingIOError as error:
+        raise Parw2vError(f"another run is writing {purpose}; wait for it or choose another --out") from error
     except OSError as error:
         raise Parw2vError(f"{path}: cannot be written ({error.strerror or error}); choose another --out") from error
     with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise Parw2vError(f"another run is writing {purpose}; wait for it or choose another --out") from error
         try:
             yield
         finally:
             path.unlink(missing_ok=True)
 
 
+def _locked(path: Path) -> TextIO:
+    """Open and lock a file; a holder that removes it between the two would leave a lock on nothing, so look again."""
+    while True:
+        file = path.open("a")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                    return file
+        except BaseException:
+            file.close()
+            raise
+        file.close()
+
+
 def process_lives(pid: int) -> bool:
     """Tell whether a process with this number exists."""
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
         pass

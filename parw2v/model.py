@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import operator
 from collections.abc import Sequence
 from copy import copy
 from difflib import get_close_matches
@@ -52,7 +53,7 @@ class Word2Vec:
         objective: str = "skipgram",
         seed: int = 42,
     ) -> None:
-        check_shape(embed_dim, n_negatives, objective)
+        embed_dim, n_negatives = check_shape(embed_dim, n_negatives, objective)
         if len(vocab) < 2:
             raise VocabularyError(f"the vocabulary has {len(vocab)} words; build it from a text first")
         self.vocab = vocab
@@ -198,8 +199,8 @@ class Word2Vec:
                 raise ValueError(f"format {record['format']!r}")
             W_in, W_out = arrays["W_in"], arrays["W_out"]
             words = arrays["words"]
-            if words.dtype.kind != "U" or words.ndim != 1:
-                raise ValueError("words are not a list of strings")
+            if words.dtype.kind != "U" or words.ndim != 1 or len(words) < 2:
+                raise ValueError("words are not a list of two strings or more")
             vocab = Vocabulary.from_lists(words.tolist(), arrays["counts"].tolist(), int(record["min_count"]))
             if W_in.dtype != np.float32 or W_in.ndim != 2 or len(W_in) != len(vocab):
                 raise ValueError(f"W_in is {W_in.dtype} {W_in.shape} for {len(vocab)} words")
@@ -212,31 +213,34 @@ class Word2Vec:
             model = cls.__new__(cls)
             model.vocab = vocab
             model.W_in, model.W_out = W_in, W_out
-            model.n_negatives = int(record["n_negatives"])
-            model.objective = str(record["objective"])
+            model.objective = record["objective"]
+            model.n_negatives = check_shape(W_in.shape[1], record["n_negatives"], model.objective)[1]
             model.settings = record["training"]
             model._units = None
-            if model.objective not in OBJECTIVES:
-                raise ValueError(f"objective {model.objective!r}")
-        except (KeyError, ValueError, TypeError, IndexError, RecursionError, OverflowError) as error:
+        except (VocabularyError, KeyError, ValueError, TypeError, IndexError, RecursionError, OverflowError) as error:
             raise ModelError(f"{path}: is not a model saved by parw2v ({error}); use another copy") from error
         return model
 
 
-def check_shape(embed_dim: int, n_negatives: int, objective: str) -> None:
-    """Raise SettingsError unless a model can be made this way."""
+def check_shape(embed_dim: int, n_negatives: int, objective: str) -> tuple[int, int]:
+    """Raise SettingsError unless a model can be made this way; returns the two numbers as plain integers."""
+    try:
+        embed_dim, n_negatives = operator.index(embed_dim), operator.index(n_negatives)
+    except TypeError as error:
+        raise SettingsError(f"embed_dim (--dim) and n_negatives (--neg) must be whole numbers ({error})") from error
     if not 1 <= embed_dim <= 10_000:
         raise SettingsError(f"embed_dim (--dim) is {embed_dim}; it must be from 1 to 10000")
     if not 1 <= n_negatives <= 1000:
         raise SettingsError(f"n_negatives (--neg) is {n_negatives}; it must be from 1 to 1000")
     if objective not in OBJECTIVES:
         raise SettingsError(f"objective (--model) is {objective!r}; it must be one of {', '.join(OBJECTIVES)}")
+    return embed_dim, n_negatives
 
 
 def npz_path(path: str | Path) -> Path:
     """The path with ``.npz`` added unless it is there."""
     path = Path(path)
-    return path if path.suffix == ".npz" else path.with_name(path.name + ".npz")
+    return path if path.suffix == ".npz" else path.parent / (path.name + ".npz")
 
 
 def normalise(vectors: FloatArray) -> FloatArray:

@@ -7,6 +7,8 @@ caught by the CRC that each array carries.
 
 from __future__ import annotations
 
+import io
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path
@@ -20,8 +22,11 @@ from parw2v.errors import ModelError
 
 
 def write_npz(file: BinaryIO, arrays: dict[str, AnyArray]) -> None:
-    """Write named arrays to an open file."""
-    np.savez(file, allow_pickle=False, **arrays)
+    """Write named arrays to an open file; TypeError for one that only a pickle could hold."""
+    for name, array in arrays.items():
+        if array.dtype.hasobject:
+            raise TypeError(f"{name} holds objects")
+    np.savez(file, **{name: np.asarray(array, order="C") for name, array in arrays.items()})  # type: ignore[arg-type]
 
 
 def read_npz(path: Path) -> dict[str, AnyArray]:
@@ -34,32 +39,41 @@ def read_npz(path: Path) -> dict[str, AnyArray]:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            return {info.filename.removesuffix(".npy"): _read_member(archive, info) for info in archive.infolist()}
+            members = archive.infolist()
+            if sum(info.file_size for info in members) > path.stat().st_size:
+                raise ValueError("its arrays are larger than the file")
+            return {info.filename.removesuffix(".npy"): _read_member(archive, info) for info in members}
     except FileNotFoundError as error:
         raise ModelError(f"{path}: there is no such file; check the path (models end in .npz)") from error
     except OSError as error:
         raise ModelError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, KeyError, NotImplementedError, RuntimeError) as error:
+    except MemoryError as error:
+        raise ModelError(f"{path}: does not fit in memory ({path.stat().st_size:,} bytes)") from error
+    except _DAMAGED as error:
         raise ModelError(f"{path}: is damaged or was not written by parw2v ({error}); use another copy") from error
+
+
+_DAMAGED = (
+    *(zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, KeyError),  # the archive
+    *(ValueError, TypeError, SyntaxError, tokenize.TokenError, OverflowError),  # an array's header
+)
 
 
 def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> AnyArray:
     if info.compress_type != zipfile.ZIP_STORED:
         raise ValueError(f"{info.filename} is compressed")
-    with archive.open(info) as member:
-        version = npy.read_magic(member)
-        if version == (1, 0):
-            shape, fortran, dtype = npy.read_array_header_1_0(member)
-        elif version == (2, 0):
-            shape, fortran, dtype = npy.read_array_header_2_0(member)
-        else:
-            raise ValueError(f"{info.filename} has format {version}")
-        size = 1
-        for side in shape:
-            size *= side
-        if dtype.hasobject or fortran or size < 0 or size * dtype.itemsize > info.file_size:
-            raise ValueError(f"{info.filename} has a header that does not fit it")
-        data = member.read()  # to the end, which checks the CRC
-        if len(data) != size * dtype.itemsize:
-            raise ValueError(f"{info.filename} holds {len(data)} bytes, its header says {size * dtype.itemsize}")
-    return np.frombuffer(bytearray(data), dtype).reshape(shape)
+    member = io.BytesIO(archive.read(info))  # to the end, which checks the CRC before anything is believed
+    version = npy.read_magic(member)
+    if version == (1, 0):
+        shape, fortran, dtype = npy.read_array_header_1_0(member)
+    elif version == (2, 0):
+        shape, fortran, dtype = npy.read_array_header_2_0(member)
+    else:
+        raise ValueError(f"{info.filename} has format {version}")
+    size = dtype.itemsize
+    for side in shape:
+        size *= side
+    left = info.file_size - member.tell()
+    if dtype.hasobject or fortran or min(shape, default=0) < 0 or size != left:
+        raise ValueError(f"{info.filename} holds {left} bytes, which its header does not fit")
+    return np.frombuffer(bytearray(member.read()), dtype).reshape(shape)

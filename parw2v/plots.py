@@ -131,7 +131,8 @@ def plot_loss(history: Sequence[Any], path: str | os.PathLike[str]) -> Path:
         axes.set_xlim(0, words[-1] * 1.01 or 1)
         axes.grid(color=FAINT, lw=0.6, alpha=0.6)
         axes.spines[["top", "right"]].set_visible(False)
-        for i, position in enumerate(words[1:][np.diff(epoch) > 0]):
+        ends = words[1:][np.diff(epoch) > 0]
+        for i, position in enumerate(ends if len(ends) <= 12 else []):  # more would hide the curve
             axes.axvline(position, color=INK, lw=0.8, ls=":", alpha=0.6, label="" if i else "next epoch")
         axes.set_title(f"Training loss, {smooth[-1]:.3f} at the end", loc="left", fontsize=13, weight="bold", color=INK)
         if np.isfinite(rate).any():

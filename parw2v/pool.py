@@ -227,7 +227,9 @@ def serve(descriptor: int, prepare: Callable[[Any], Callable[[Task], Any]]) -> N
     except Exception as error:
         last = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{os.path.basename(last.filename)}:{last.lineno}"
-        connection.send((False, f"{type(error).__name__}: {error} ({where})"))
+        text = " ".join(str(error).split())
+        with contextlib.suppress(OSError):  # the coordinator is gone, which may well be the error itself
+            connection.send((False, f"{type(error).__name__}: {text} ({where})"))
 
 
 def _listen(connection: Connection, inbox: queue.SimpleQueue[Any]) -> None:

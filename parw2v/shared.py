@@ -7,6 +7,7 @@ the owner's process number in the name.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from multiprocessing import resource_tracker
@@ -51,10 +52,16 @@ class SharedArrays:
         total = sum(_n_bytes(shape, dtype) for shape, dtype in specs.values())
         try:
             for name, (shape, dtype) in specs.items():
-                segment = _create(_n_bytes(shape, dtype), total)
+                segment = _create(_n_bytes(shape, dtype))
                 self._segments[name] = segment
-                self._arrays[name] = np.ndarray(shape, dtype, segment.buf)
+                assert segment.buf is not None
+                count = int(np.prod(shape, dtype=np.int64))
+                # Not np.ndarray(shape, dtype, segment.buf): that does not keep the memory mapped.
+                self._arrays[name] = np.frombuffer(segment.buf, np.dtype(dtype), count).reshape(shape)
                 self.ticket[name] = (segment.name, np.dtype(dtype).str, list(shape))
+        except OSError as error:
+            self.close()
+            raise _too_small(total, error.strerror or str(error)) from error
         except BaseException:
             self.close()
             raise
@@ -71,13 +78,14 @@ class SharedArrays:
     def close(self) -> None:
         """Unlink the segments. Views that callers still hold keep their memory until they are gone."""
         self._arrays.clear()
-        for segment in self._segments.values():
-            segment.unlink()
+        while self._segments:
+            _, segment = self._segments.popitem()
+            _unlink(segment)
             try:
                 segment.close()
-            except BufferError:  # somebody holds a view; the memory goes with it
-                segment.close = lambda: None  # type: ignore[method-assign]
-        self._segments.clear()
+            except BufferError:  # somebody holds a view, and the mapping goes with it: close the rest
+                segment._buf = segment._mmap = None  # type: ignore[attr-defined]
+                segment.close()
 
 
 def attach(ticket: Ticket) -> tuple[dict[str, npt.NDArray[Any]], list[SharedMemory]]:
@@ -112,21 +120,20 @@ def _attach(name: str) -> SharedMemory:
 
 
 def sweep() -> None:
-    """Unlink segments whose owner no longer lives."""
+    """Unlink segments whose owner no longer lives, except other users', which we may not."""
     if not _SHM.is_dir():
         return
     for segment in _SHM.glob(f"{_PREFIX}*"):
         owner = segment.name.split("_")[1]
         if owner.isdigit() and not process_lives(int(owner)):
-            segment.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError, PermissionError):
+                segment.unlink()
 
 
-def _create(n_bytes: int, total: int) -> SharedMemory:
+def _create(n_bytes: int) -> SharedMemory:
+    """A new segment with all its memory set aside; raises OSError where there is not enough."""
     name = f"{_PREFIX}{os.getpid()}_{secrets.token_hex(4)}"
-    try:
-        segment = SharedMemory(name, create=True, size=n_bytes)
-    except OSError as error:
-        raise _too_small(total, str(error)) from error
+    segment = SharedMemory(name, create=True, size=n_bytes)
     file = _SHM / name
     if file.exists():
         try:
@@ -135,11 +142,18 @@ def _create(n_bytes: int, total: int) -> SharedMemory:
                 os.posix_fallocate(descriptor, 0, n_bytes)
             finally:
                 os.close(descriptor)
-        except OSError as error:
-            segment.unlink()
+        except OSError:
+            _unlink(segment)
             segment.close()
-            raise _too_small(total, error.strerror or str(error)) from error
+            raise
     return segment
+
+
+def _unlink(segment: SharedMemory) -> None:
+    try:
+        segment.unlink()
+    except FileNotFoundError:  # somebody was there first; the tracker has yet to be told
+        resource_tracker.unregister(f"/{segment.name}", "shared_memory")
 
 
 def _too_small(needed: int, reason: str) -> SharedMemoryError:

@@ -22,11 +22,12 @@ import sys
 import unicodedata
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from parw2v.errors import CorpusError
+from parw2v.errors import CorpusError, SettingsError
 
 MAX_SENTENCE_WORDS = 1000
 """A longer line is cut into sentences of this many words (word2vec.c's limit)."""
@@ -70,13 +71,15 @@ class Tokens(list[str]):
 def sentences_of(tokens: Iterable[str] | Iterable[Iterable[str]]) -> Iterator[list[str]]:
     """Yield the sentences of what a caller may hand over, none longer than `MAX_SENTENCE_WORDS`.
 
-    Takes `Tokens`, a flat iterable of words (one long text), or an iterable of sentences.
+    Takes `Tokens`, a flat iterable of words (one long text), or an iterable of sentences. Words that were appended to
+    `Tokens` since it was made are one more sentence.
     """
     if isinstance(tokens, Tokens):
         start = 0
         for length in tokens.sentence_lengths:
             yield from _cut(list.__getitem__(tokens, slice(start, start + length)))
             start += length
+        yield from _cut(list.__getitem__(tokens, slice(start, None)))
         return
     text: list[str] = []
     for item in tokens:
@@ -112,7 +115,11 @@ def read_tokens(source: str | Path, *, raw: bool = False, max_tokens: int | None
     ------
     CorpusError
         The file is missing, a directory, unreadable, cut short, or UTF-16.
+    SettingsError
+        `max_tokens` is less than 1.
     """
+    if max_tokens is not None and max_tokens < 1:
+        raise SettingsError(f"max_tokens is {max_tokens}; it must be at least 1")
     left = sys.maxsize if max_tokens is None else max_tokens
     for piece in _pieces(source):
         tokens = (_split_raw if raw else _split_clean)(piece)
@@ -147,9 +154,9 @@ def _pieces(source: str | Path) -> Iterator[bytes]:
                 block = tail + block
                 if first:
                     block, first = _without_bom(block, source), False
-                cut = max(block.rfind(b"\n"), block.rfind(b" ")) + 1
+                cut = _after_last(b"\n ", block) or _after_last(b"\t\r\v\f\0", block)
                 if cut == 0 and len(block) >= 16 * PIECE_BYTES:
-                    cut = len(block)
+                    cut = _last_character(block)
                 if cut:
                     yield block[:cut]
                 tail = block[cut:]
@@ -161,9 +168,20 @@ def _pieces(source: str | Path) -> Iterator[bytes]:
         yield tail
 
 
-def _open(source: str | Path) -> BinaryIO:
+def _after_last(separators: bytes, block: bytes) -> int:
+    """The position after the last of some bytes in a block, 0 where it has none of them."""
+    return max(map(block.rfind, separators)) + 1
+
+
+def _last_character(block: bytes) -> int:
+    """Where the last character of a block starts, so that a cut there goes through none."""
+    last = range(len(block) - 1, len(block) - 5, -1)
+    return next((i for i in last if block[i] & 0xC0 != 0x80), len(block))
+
+
+def _open(source: str | Path) -> AbstractContextManager[BinaryIO]:
     if str(source) == "-":
-        return sys.stdin.buffer
+        return nullcontext(sys.stdin.buffer)  # the caller's, who may go on reading
     path = Path(source)
     if path.is_dir():
         raise CorpusError(

@@ -16,8 +16,9 @@ import dataclasses
 import math
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -155,9 +156,10 @@ class Trainer:
         from parw2v.console import show_progress
 
         finished = None
-        for report in show_progress(self.reports(), quiet=quiet):
-            if isinstance(report, Finished):
-                finished = report
+        with closing(self.reports()) as reports:  # else workers live on with the traceback of an error shown in between
+            for report in show_progress(reports, quiet=quiet):
+                if isinstance(report, Finished):
+                    finished = report
         if finished is None:
             raise KeyboardInterrupt
         return finished
@@ -166,8 +168,8 @@ class Trainer:
         """Ask for the run to end soon: blocks in flight are finished, then a checkpoint is written."""
         self._stop = True
 
-    def reports(self) -> Iterator[Report]:
-        """Train, yielding reports; see `parw2v.progress`."""
+    def reports(self) -> Generator[Report, None, None]:
+        """Train, yielding reports; see `parw2v.progress`. Close it to end the run early."""
         with on_disk(self.corpus) as corpus, _shared_arrays(self.model, self.vocab, self.settings) as shared:
             setup = WorkerSetup(
                 ticket=shared.ticket,
@@ -217,7 +219,7 @@ class _Run:
         self.saving_words = 0
         self.peak_memory = 0
         self.last_memory_look = 0.0
-        self.log_steps = 0
+        self.log_steps = self.settings.log_every or self._steps_a_record()
 
     # ------------------------------------------------------------------------------------------ the loop
 
@@ -305,7 +307,6 @@ class _Run:
             raise self._diverged(mean)
         loss = result.steps, result.loss_sum, result.loss_count
         state.stretch.add(*loss)
-        self.log_steps = self.log_steps or self._steps_a_record(result)
         if state.stretch.steps >= self.log_steps or state.next_task == self.n_tasks:
             yield self._logged(task.epoch)
         tally = self.epochs.setdefault(task.epoch, Tally())
@@ -314,9 +315,11 @@ class _Run:
             del self.epochs[task.epoch]
             yield EpochEnd(task.epoch, self.settings.epochs, tally.loss, lambda: self.shared["W_in"].copy())
 
-    def _steps_a_record(self, result: BlockResult) -> int:
-        """`log_every`, or what makes about `_RECORDS` records of a run whose blocks have as many steps as this one."""
-        return self.settings.log_every or max(result.steps * self.n_tasks // _RECORDS, 1)
+    def _steps_a_record(self) -> int:
+        """What makes about `_RECORDS` records of a run; known beforehand, so a resumed run keeps the rhythm."""
+        counts = self.trainer.vocab.counts
+        kept = self.trainer.total_words * float((self.shared["keep"] * counts).sum()) / int(counts.sum())
+        return max(int(kept / self.settings.batch_size / _RECORDS), 1)
 
     def _logged(self, epoch: int) -> Logged:
         state = self.state

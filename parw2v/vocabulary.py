@@ -91,7 +91,7 @@ class Vocabulary:
             The new id of each given word, -1 where it was left out.
         """
         frequent = np.flatnonzero(counts >= self.min_count).tolist()
-        kept = [i for i in frequent if 0 < len(words[i]) <= MAX_WORD_CHARACTERS]
+        kept = [i for i in frequent if 0 < len(words[i]) <= MAX_WORD_CHARACTERS and "\0" not in words[i]]
         kept.sort(key=lambda i: (-counts[i], words[i]))
         if len(kept) < 2:
             raise VocabularyError(
@@ -125,7 +125,8 @@ class Vocabulary:
             "words": self.words,
             "counts": self.counts.tolist(),
         }
-        return atomic_write(Path(path), lambda file: file.write(json.dumps(record, ensure_ascii=False).encode()))
+        text = json.dumps(record, ensure_ascii=False).encode("utf-8", "surrogatepass")
+        return atomic_write(Path(path), lambda file: file.write(text))
 
     @classmethod
     def load(cls, path: str | Path) -> Vocabulary:
@@ -140,19 +141,23 @@ class Vocabulary:
             record = json.loads(Path(path).read_bytes())
             if record["format"] != "parw2v vocabulary 1":
                 raise ValueError(f"format {record['format']!r}")
-            words, counts, min_count = record["words"], record["counts"], int(record["min_count"])
-            return cls.from_lists(words, counts, min_count)
+            if not isinstance(record["words"], list):
+                raise ValueError("words are not a list")
+            return cls.from_lists(record["words"], record["counts"], int(record["min_count"]))
         except OSError as error:
             raise VocabularyError(f"{path}: cannot be read ({error.strerror})") from error
-        except (ValueError, KeyError, TypeError, RecursionError, OverflowError) as error:
+        except (VocabularyError, ValueError, KeyError, TypeError, RecursionError, OverflowError) as error:
             raise VocabularyError(f"{path}: is not a vocabulary saved by parw2v ({error})") from error
 
     @classmethod
     def from_lists(cls, words: Sequence[str], counts: Sequence[int], min_count: int = 1) -> Vocabulary:
         """Restore a vocabulary in the order given; ValueError where the lists contradict each other."""
+        numbers = np.asarray(counts)
+        if numbers.ndim != 1 or (numbers.size and numbers.dtype.kind not in "iu"):
+            raise ValueError("counts are not a list of whole numbers")
         vocabulary = cls(min_count)
         vocabulary.words = list(words)
-        vocabulary.counts = np.asarray(counts, np.int64).reshape(-1)
+        vocabulary.counts = numbers.astype(np.int64)
         vocabulary.index = {word: i for i, word in enumerate(vocabulary.words)}
         if not all(isinstance(word, str) for word in vocabulary.words):
             raise ValueError("a word is not a string")

@@ -55,6 +55,12 @@ class CBOW:
         self.half_signs = half_signs(S, B, N)
         self.scale_in = np.empty(S * M, np.float32)
         self.scale_out = np.empty(S * (B + N), np.float32)
+        # The same buffers under other shapes, as in SkipGram.
+        self.X_rows, self.Y_rows = self.X.reshape(-1, D), self.Y.reshape(-1, D)
+        self.A_rows, self.a_rows = self.A.reshape(S * B, -1), self.a.reshape(S * B, -1)
+        self.Y_transposed, self.P_transposed, self.A_transposed = (
+            b.transpose(0, 2, 1) for b in (self.Y, self.P, self.A)
+        )
 
     def step(
         self,
@@ -68,24 +74,23 @@ class CBOW:
     ) -> tuple[float, float]:
         """Train one batch; returns as `SkipGram.step`, the loss being a sum over centre words with a context."""
         X, A, H, dH, Y, P, a = self.X, self.A, self.H, self.dH, self.Y, self.P, self.a
-        D = X.shape[2]
-        gather(self.W_in, inputs, X.reshape(-1, D))
-        gather(self.W_out, outputs, Y.reshape(-1, D))
-        gather(self.mask_table, windows, A.reshape(len(windows), -1))
-        gather(self.table, windows, a.reshape(len(windows), -1))
+        gather(self.W_in, inputs, self.X_rows)
+        gather(self.W_out, outputs, self.Y_rows)
+        gather(self.mask_table, windows, self.A_rows)
+        gather(self.table, windows, self.a_rows)
         np.matmul(A, X, out=H)
         H *= self.mean_factor[windows].reshape(*H.shape[:2], 1)
-        np.matmul(H, Y.transpose(0, 2, 1), out=P)
+        np.matmul(H, self.Y_transposed, out=P)
         loss = centres = 0.0
         if measure:
             loss, centres = logistic_loss(P, a), float(self.has_context[windows].sum())
         descend(P, self.half_signs, a)
         np.matmul(P, Y, out=dH)
-        dY = np.matmul(P.transpose(0, 2, 1), H, out=Y)  # neither Y nor X is needed any more
-        dX = np.matmul(A.transpose(0, 2, 1), dH, out=X)
+        np.matmul(self.P_transposed, H, out=Y)  # dY and dX take the places of Y and X, which are not needed any more
+        np.matmul(self.A_transposed, dH, out=X)
         np.multiply(input_scale, step_scale(lr), out=self.scale_in)
         np.multiply(output_scale, step_scale(lr), out=self.scale_out)
         # Lock-free, see SkipGram.step.
-        add_rows(self.W_in, inputs, self.scale_in, dX)
-        add_rows(self.W_out, outputs, self.scale_out, dY)
+        add_rows(self.W_in, inputs, self.scale_in, self.X_rows)
+        add_rows(self.W_out, outputs, self.scale_out, self.Y_rows)
         return loss, centres
