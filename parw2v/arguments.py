@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 from pathlib import Path
+from typing import NoReturn
 
 from parw2v.config import OBJECTIVES, TrainSettings
 from parw2v.version import __version__
@@ -31,9 +32,16 @@ class _Help(argparse.RawDescriptionHelpFormatter):
 
     def _get_help_string(self, action: argparse.Action) -> str:
         text = action.help or ""
-        if "(default" in text or action.default in (None, False, argparse.SUPPRESS) or not action.option_strings:
+        if "(default" in text or action.default in (None, False, [], argparse.SUPPRESS) or not action.option_strings:
             return text
         return text + " (default: %(default)s)"
+
+
+class _Parser(argparse.ArgumentParser):
+    """Reports a mistake in one line, as every other error is."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"parw2v: error: {' '.join(message.split())}; see {self.prog} --help\n")
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
@@ -53,7 +61,7 @@ def _underscored(argument: str) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="parw2v",
         description="Train word vectors on every core.",
         epilog=_EPILOG,

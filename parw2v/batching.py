@@ -3,7 +3,7 @@
 The kept words of a block, in text order, are cut into *segments* of `SEGMENT` consecutive centre words with R
 neighbours on both sides. Segments are shuffled, so a batch takes them from all over the block: a word that fills one
 article does not fill one batch, which keeps a step computed from one copy of the parameters stable. Each segment gets
-`NOISE` noise words that its centre words share.
+`n_noise` noise words that its centre words share.
 
 ::
 
@@ -25,9 +25,6 @@ from parw2v.arraytypes import CountArray, FloatArray, IndexArray, TokenArray
 SEGMENT = 16
 """B, centre words in a segment. Larger wastes more of the products on pairs outside any window, smaller gathers more
 context rows for each centre word and leaves the products too small (benchmarks/README.md)."""
-
-NOISE = 16
-"""N, noise words shared by a segment. Fewer cost accuracy, more cost speed (benchmarks/README.md)."""
 
 DAMPING = 2.0
 """Occurrences of a row in one batch (of all workers together) from which on its gradient is scaled down."""
@@ -76,6 +73,7 @@ def make_batches(
     noise_table: TokenArray,
     noise_share: FloatArray,
     radius: int,
+    n_noise: int,
     segments: int,
     centres_are_inputs: bool,
     workers: int = 1,
@@ -96,6 +94,8 @@ def make_batches(
         The share of the table that each word has.
     radius : int
         R; each centre word draws its window uniformly from 1..R, as word2vec.c does.
+    n_noise : int
+        N, noise words shared by a segment.
     segments : int
         S, segments in a batch.
     centres_are_inputs : bool
@@ -109,30 +109,36 @@ def make_batches(
     n_batches = -(-n_segments // segments)
     order = rng.permutation(n_segments)
 
-    def by_batch(values: IndexArray) -> IndexArray:
-        """Shuffled segments (n_segments, ...), filled up with segments of weight zero to whole batches."""
-        full = np.zeros((n_batches * segments, *values.shape[1:]), np.intp)
-        np.take(values, order, axis=0, out=full[:n_segments], mode="clip")
-        return full.reshape(n_batches, segments, *values.shape[1:])
+    n_rows = n_batches * segments  # the last batch is filled up with segments of weight zero
+    reach = SEGMENT + 2 * radius
 
     padded = np.zeros(max(n_segments, 1) * SEGMENT + 2 * radius, np.intp)  # a block may have lost all its words
     padded[radius : radius + len(words)] = words
-    neighbourhood = np.lib.stride_tricks.sliding_window_view(padded, SEGMENT + 2 * radius)[::SEGMENT][:n_segments]
-    contexts = by_batch(neighbourhood)
-    centres = contexts[:, :, radius : radius + SEGMENT]
-    noise = _draw_noise(rng, n_batches * segments, noise_table).reshape(n_batches, segments, NOISE)
-    inputs, targets = (centres, contexts) if centres_are_inputs else (contexts, centres)
-    outputs = np.concatenate([targets, noise], axis=2).reshape(n_batches, segments * (targets.shape[2] + NOISE))
-    inputs = np.ascontiguousarray(inputs).reshape(n_batches, segments * inputs.shape[2])
+    neighbourhood = np.lib.stride_tricks.sliding_window_view(padded, reach)[::SEGMENT]
+    outputs = np.zeros((n_rows, (reach if centres_are_inputs else SEGMENT) + n_noise), np.intp)
+    contexts = outputs[:, :reach] if centres_are_inputs else np.zeros((n_rows, reach), np.intp)
+    contexts[:n_segments] = neighbourhood[order]
+    centres = contexts[:, radius : radius + SEGMENT]
+    outputs[:, -n_noise:] = _draw_noise(rng, n_rows, n_noise, noise_table)
+    if centres_are_inputs:
+        inputs = np.ascontiguousarray(centres)
+    else:
+        inputs = contexts
+        outputs[:, :SEGMENT] = centres
 
-    window = np.zeros(n_segments * SEGMENT, np.intp)
-    window[: len(words)] = left * (radius + 1) + right
-    windows = by_batch(window.reshape(n_segments, SEGMENT))
+    windows = np.zeros((n_rows, SEGMENT), np.intp)
+    code = np.zeros(n_segments * SEGMENT, np.intp)
+    code[: len(words)] = left * (radius + 1) + right
+    windows[:n_segments] = code.reshape(n_segments, SEGMENT)[order]
     windows *= SEGMENT
     windows += np.arange(SEGMENT)
+    inputs, outputs, windows = (
+        rows.reshape(n_batches, segments * rows.shape[1]) for rows in (inputs, outputs, windows)
+    )
     input_factor, output_factor = damping(
         words,
         noise_share,
+        n_noise=n_noise,
         segments=segments,
         radius=radius,
         centres_are_inputs=centres_are_inputs,
@@ -141,7 +147,7 @@ def make_batches(
     return Batches(
         inputs,
         outputs,
-        windows.reshape(n_batches, segments * SEGMENT),
+        windows,
         np.take(input_factor, inputs),
         np.take(output_factor, outputs),
         raw_words=len(tokens),
@@ -169,21 +175,28 @@ def _draw_windows(lengths: CountArray, rng: np.random.Generator, radius: int) ->
     return np.minimum(drawn, before), np.minimum(drawn, after)
 
 
-def _draw_noise(rng: np.random.Generator, n: int, noise_table: TokenArray) -> TokenArray:
-    """(n, NOISE) noise words, stratified: one from each NOISE-th of the distribution.
+def _draw_noise(rng: np.random.Generator, n: int, n_noise: int, noise_table: TokenArray) -> TokenArray:
+    """(n, N) noise words, stratified: one from each N-th of the distribution.
 
     Each is drawn by count^0.75 over the whole row, as word2vec's are; stratifying only takes away the chance of a row
     with too many or too few frequent words (measured: 1.5 points of analogy accuracy after one epoch).
     """
-    stratum = len(noise_table) / NOISE
-    draws = rng.random((NOISE, n), dtype=np.float32)  # stratum by stratum: the part of the table in use stays cached
+    stratum = len(noise_table) / n_noise
+    draws = rng.random((n_noise, n), dtype=np.float32)  # stratum by stratum: the part of the table in use stays cached
     draws *= np.float32(stratum)
-    draws += (np.arange(NOISE) * stratum).astype(np.float32)[:, None]
+    draws += (np.arange(n_noise) * stratum).astype(np.float32)[:, None]
     return np.take(noise_table, draws.astype(np.int32), mode="clip").T
 
 
 def damping(
-    words: TokenArray, noise_share: FloatArray, *, segments: int, radius: int, centres_are_inputs: bool, workers: int
+    words: TokenArray,
+    noise_share: FloatArray,
+    *,
+    n_noise: int,
+    segments: int,
+    radius: int,
+    centres_are_inputs: bool,
+    workers: int,
 ) -> tuple[FloatArray, FloatArray]:
     """Scale factors that keep a batch from moving a frequent row too far.
 
@@ -198,7 +211,7 @@ def damping(
         The block's kept words.
     noise_share : (V,) float32
         Probability of each word to be drawn as noise.
-    segments, radius, centres_are_inputs, workers
+    n_noise, segments, radius, centres_are_inputs, workers
         See `make_batches`.
 
     Returns
@@ -208,7 +221,7 @@ def damping(
     """
     as_centre = np.bincount(words, minlength=len(noise_share)) * (segments * SEGMENT / max(len(words), 1))
     as_context = as_centre * ((SEGMENT + 2 * radius) / SEGMENT)
-    as_noise = noise_share * (segments * NOISE)
+    as_noise = noise_share * (segments * n_noise)
     inputs, targets = (as_centre, as_context) if centres_are_inputs else (as_context, as_centre)
 
     def factor(expected: FloatArray) -> FloatArray:

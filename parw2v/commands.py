@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import glob
 import json
 import os
 import signal
@@ -36,9 +37,11 @@ EXIT_INTERRUPTED = 130
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line; returns the exit status: 0, 2 for an error, 130 when interrupted."""
+    _replace_closed_streams()
     arguments = parse(list(sys.argv[1:] if argv is None else argv))
     try:
-        return train(arguments)
+        with _terminable():
+            return train(arguments)
     except Parw2vError as error:
         print(f"parw2v: error: {error}", file=sys.stderr)
         return EXIT_ERROR
@@ -48,9 +51,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("parw2v: interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
-    except BrokenPipeError:  # whoever read our output has gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        if not isinstance(error, BrokenPipeError):  # whoever read our output has gone, and knows
+            where = f"{error.filename}: " if error.filename else ""
+            print(f"parw2v: error: {where}{error.strerror or error}", file=sys.stderr)
+        _give_up_on_output()
         return EXIT_ERROR
+
+
+def _replace_closed_streams() -> None:
+    """Started without standard streams (``2>&-``), read and write nothing rather than the next file to be opened."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115  # for as long as the process lives
+
+
+def _give_up_on_output() -> None:
+    """If standard output takes no more, keep Python from trying again at exit."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def train(arguments: argparse.Namespace) -> int:
@@ -58,31 +79,34 @@ def train(arguments: argparse.Namespace) -> int:
     settings = train_settings(arguments)
     check_shape(arguments.dim, arguments.neg, arguments.model)
     out = npz_path(arguments.out)
+    if out.is_dir():
+        raise Parw2vError(f"{out}: is a directory; choose another --out")
     lock = out.with_name(f".{out.name}.lock")
     with exclusive(lock, str(out)), ScratchDirectory(out.parent) as scratch, _RunLog(arguments) as log:
         started = time.perf_counter()
+        checkpoints = out.with_name(f"{out.stem}-checkpoints")
+        _remove_unfinished(out, checkpoints)
         evaluator = _Evaluator(arguments)
         vocab, corpus = _encode(arguments, scratch)
         model = Word2Vec(vocab, arguments.dim, arguments.neg, arguments.model, seed=settings.seed)
-        checkpoints = out.with_name(f"{out.stem}-checkpoints")
         trainer = Trainer(model, vocab, corpus, settings=settings, checkpoint_dir=checkpoints, resume=arguments.resume)
         _say_resume(arguments, trainer)
         all_settings = _settings_record(arguments, settings, trainer)
         log.write("start", settings=all_settings, vocabulary=len(vocab), corpus_words=len(corpus))
 
         finished = None
-        with _stop_on_signal(trainer), evaluator:
-            for report in show_progress(trainer.reports(), quiet=arguments.quiet):
+        with _stop_on_signal(trainer), evaluator, contextlib.closing(trainer.reports()) as reports:
+            for report in show_progress(reports, quiet=arguments.quiet):
                 log.record(report)
-                evaluator.consider(report, vocab)
-                for text, record in evaluator.results():
-                    log.write("evaluation", **record)
-                    _say(arguments, text)
                 if isinstance(report, Finished):
                     finished = report
+                    prep_seconds = time.perf_counter() - started - trainer.seconds_training
+                evaluator.consider(report, vocab)
+                for text, record in evaluator.results(wait=finished is not None):
+                    log.write("evaluation", **record)
+                    _say(arguments, text)
         if finished is None:
             return EXIT_INTERRUPTED
-        prep_seconds = time.perf_counter() - started - trainer.seconds_training
         path = model.save(out)
         remove_checkpoints(checkpoints)
         found = evaluator.full_report(model, trainer, out.parent)
@@ -101,6 +125,12 @@ def train(arguments: argparse.Namespace) -> int:
         )
         _say_where(arguments, path, found)
     return 0
+
+
+def _remove_unfinished(out: Path, checkpoints: Path) -> None:
+    """Remove what a run left that was killed while it wrote; whoever calls holds the lock, so none is writing."""
+    for left in (*out.parent.glob(f".{glob.escape(out.name)}.*.tmp"), *checkpoints.glob(".*.npz.*.tmp")):
+        left.unlink(missing_ok=True)
 
 
 def _encode(arguments: argparse.Namespace, scratch: Path) -> tuple[Vocabulary, Corpus]:
@@ -172,7 +202,8 @@ class _RunLog:
             path: Path = arguments.log_json
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
-                self.file = path.open("a" if arguments.resume else "w", encoding="utf-8")
+                # A file name that is not UTF-8 becomes \udcXX, which is how JSON writes it too.
+                self.file = path.open("a" if arguments.resume else "w", encoding="utf-8", errors="backslashreplace")
             except OSError as error:
                 raise Parw2vError(f"{path}: cannot be written ({error.strerror}); check --log_json") from error
 
@@ -181,11 +212,17 @@ class _RunLog:
 
     def __exit__(self, *exc: object) -> None:
         if self.file:
-            self.file.close()
+            with contextlib.suppress(OSError):  # every line has been flushed, or its failure reported
+                self.file.close()
 
     def write(self, event: str, **record: Any) -> None:
         if self.file:
-            print(json.dumps({"event": event, **record}, ensure_ascii=False), file=self.file, flush=True)
+            try:
+                print(json.dumps({"event": event, **record}, ensure_ascii=False), file=self.file, flush=True)
+            except OSError as error:
+                raise Parw2vError(
+                    f"{self.file.name}: cannot be written ({error.strerror}); check --log_json"
+                ) from error
 
     def record(self, report: Report) -> None:
         """Write what is worth keeping of a report."""
@@ -240,9 +277,9 @@ class _Evaluator:
             future = self.thread.submit(self._evaluate, report.copy_vectors(), vocab)
             self.pending.append((report, future))
 
-    def results(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """The evaluations that are ready, in order: a line for people and a record."""
-        while self.pending and self.pending[0][1].done():
+    def results(self, wait: bool = False) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The evaluations that are ready, or all if there is to be a `wait`: a line for people and a record."""
+        while self.pending and (wait or self.pending[0][1].done()):
             end, future = self.pending.pop(0)
             text, record = future.result()
             yield f"  after epoch {end.epoch + 1}: {text}", {"epoch": end.epoch, **record}
@@ -280,6 +317,16 @@ class _Evaluator:
 
 
 @contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM raises KeyboardInterrupt, as Ctrl-C does: what is open is closed, what is temporary removed."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextlib.contextmanager
 def _stop_on_signal(trainer: Trainer) -> Iterator[None]:
     """Ctrl-C or SIGTERM once: finish the blocks in flight, write a checkpoint, exit 130. Twice: stop at once."""
     asked = False
@@ -287,10 +334,13 @@ def _stop_on_signal(trainer: Trainer) -> Iterator[None]:
     def handle(number: int, frame: object) -> None:
         nonlocal asked
         if asked:
+            for other in before:  # cleaning up takes two seconds at most; a third would interrupt that
+                signal.signal(other, signal.SIG_IGN)
             raise KeyboardInterrupt
         asked = True
         trainer.request_stop()
-        print("\nstopping after a checkpoint; once more to stop at once", file=sys.stderr, flush=True)
+        with contextlib.suppress(OSError):  # not print: the signal may have come in the middle of one
+            os.write(2, b"\nstopping after a checkpoint; once more to stop at once\n")
 
     before: dict[int, Callable[..., Any] | int | None] = {}
     try:

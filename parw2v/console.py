@@ -78,7 +78,7 @@ def duration(seconds: float) -> str:
     """``4.2 s``, ``3:05``, ``2:00:15``; ``?`` where it is not known."""
     if not seconds < 1e8:
         return "?"
-    if seconds < 60:
+    if seconds < 59.95:  # which would read 60.0
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)

@@ -8,6 +8,7 @@ caught by the CRC that each array carries.
 from __future__ import annotations
 
 import io
+import sys
 import tokenize
 import zipfile
 import zlib
@@ -42,6 +43,8 @@ def read_npz(path: Path) -> dict[str, AnyArray]:
             members = archive.infolist()
             if sum(info.file_size for info in members) > path.stat().st_size:
                 raise ValueError("its arrays are larger than the file")
+            if any(info.comment for info in members):  # a damaged length makes one of the entries that follow
+                raise ValueError("its directory has comments")
             return {info.filename.removesuffix(".npy"): _read_member(archive, info) for info in members}
     except FileNotFoundError as error:
         raise ModelError(f"{path}: there is no such file; check the path (models end in .npz)") from error
@@ -74,6 +77,9 @@ def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> AnyArray:
     for side in shape:
         size *= side
     left = info.file_size - member.tell()
-    if dtype.hasobject or fortran or min(shape, default=0) < 0 or size != left:
+    if dtype.kind in "OV" or fortran or min(shape, default=0) < 0 or size != left:
         raise ValueError(f"{info.filename} holds {left} bytes, which its header does not fit")
-    return np.frombuffer(bytearray(member.read()), dtype).reshape(shape)
+    data = bytearray(member.read())
+    if dtype.kind == "U" and np.frombuffer(data, f"{dtype.byteorder}u4").max(initial=0) > sys.maxunicode:
+        raise ValueError(f"{info.filename} holds no text")
+    return np.frombuffer(data, dtype).reshape(shape)

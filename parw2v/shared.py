@@ -8,6 +8,7 @@ the owner's process number in the name.
 from __future__ import annotations
 
 import contextlib
+import mmap
 import os
 import secrets
 from multiprocessing import resource_tracker
@@ -132,6 +133,7 @@ def sweep() -> None:
 
 def _create(n_bytes: int) -> SharedMemory:
     """A new segment with all its memory set aside; raises OSError where there is not enough."""
+    mmap.mmap(-1, n_bytes).close()  # no address space shows here; in SharedMemory it would confuse the resource tracker
     name = f"{_PREFIX}{os.getpid()}_{secrets.token_hex(4)}"
     segment = SharedMemory(name, create=True, size=n_bytes)
     file = _SHM / name

@@ -91,20 +91,20 @@ def prepare(setup: WorkerSetup) -> Callable[[BlockTask], BlockResult]:
             noise_table=shared["noise"],
             noise_share=share,
             radius=setup.radius,
+            n_noise=kernel.n_noise,
             segments=setup.segments,
             centres_are_inputs=kernel.centres_are_inputs,
             workers=setup.n_workers,
         )
         loss_sum = loss_count = 0.0
-        lr = 0.0
         words_a_batch = batches.raw_words / max(len(batches), 1)
         for i, batch in enumerate(batches):
             measure = i % MEASURE_EVERY == 0
             if measure:
                 progress[task.worker] = task.words_before + int(i * words_a_batch)
                 done = setup.words_before + int(progress.sum())
-                lr = learning_rate(done, setup.total_words, setup.lr, setup.lr_min)
-            loss, count = kernel.step(*batch, lr, measure)
+                kernel.set_rate(learning_rate(done, setup.total_words, setup.lr, setup.lr_min))
+            loss, count = kernel.step(*batch, measure)
             loss_sum += loss
             loss_count += count
         progress[task.worker] = task.words_before + batches.raw_words

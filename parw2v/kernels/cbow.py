@@ -24,8 +24,8 @@ from __future__ import annotations
 import numpy as np
 
 from parw2v.arraytypes import FloatArray, IndexArray
-from parw2v.batching import NOISE, SEGMENT
-from parw2v.kernels.losses import descend, logistic_loss, step_scale
+from parw2v.batching import SEGMENT
+from parw2v.kernels.losses import descend, logistic_loss
 from parw2v.kernels.rows import add_rows, gather
 from parw2v.kernels.windows import half_signs, window_masks
 
@@ -34,10 +34,12 @@ class CBOW:
     """The update of one batch and the buffers it reuses; parameters as for `SkipGram`."""
 
     centres_are_inputs = False
+    n_noise = 32
+    """N. CBOW has one positive where skip-gram has several, and needs more noise to be as accurate."""
 
     def __init__(self, W_in: FloatArray, W_out: FloatArray, *, radius: int, negatives: int, segments: int) -> None:
         self.W_in, self.W_out = W_in, W_out
-        S, B, M, N, D = segments, SEGMENT, SEGMENT + 2 * radius, NOISE, W_in.shape[1]
+        S, B, M, N, D = segments, SEGMENT, SEGMENT + 2 * radius, self.n_noise, W_in.shape[1]
         self.mask_table = window_masks(radius)
         contexts = self.mask_table.sum(axis=1)
         self.has_context = (contexts > 0).astype(np.float32)  # by row of the table
@@ -45,6 +47,7 @@ class CBOW:
         own = np.tile(np.eye(B), (len(contexts) // B, 1))
         noise = np.full((len(contexts), N), -negatives / N)
         self.table = (np.concatenate([own, noise], axis=1) * self.has_context[:, None]).astype(np.float32)
+        self.step_table = np.empty_like(self.table)
         self.X = np.empty((S, M, D), np.float32)
         self.A = np.empty((S, B, M), np.float32)
         self.H = np.empty((S, B, D), np.float32)
@@ -52,15 +55,18 @@ class CBOW:
         self.Y = np.empty((S, B + N, D), np.float32)
         self.P = np.empty((S, B, B + N), np.float32)
         self.a = np.empty_like(self.P)
+        self.measured = max(S // 2, 1)  # segments of a batch whose loss is measured: half of them are enough
         self.half_signs = half_signs(S, B, N)
-        self.scale_in = np.empty(S * M, np.float32)
-        self.scale_out = np.empty(S * (B + N), np.float32)
         # The same buffers under other shapes, as in SkipGram.
         self.X_rows, self.Y_rows = self.X.reshape(-1, D), self.Y.reshape(-1, D)
         self.A_rows, self.a_rows = self.A.reshape(S * B, -1), self.a.reshape(S * B, -1)
         self.Y_transposed, self.P_transposed, self.A_transposed = (
             b.transpose(0, 2, 1) for b in (self.Y, self.P, self.A)
         )
+
+    def set_rate(self, lr: float) -> None:
+        """See `SkipGram.set_rate`."""
+        np.multiply(self.table, np.float32(lr / 2), out=self.step_table)
 
     def step(
         self,
@@ -69,7 +75,6 @@ class CBOW:
         windows: IndexArray,
         input_scale: FloatArray,
         output_scale: FloatArray,
-        lr: float,
         measure: bool = False,
     ) -> tuple[float, float]:
         """Train one batch; returns as `SkipGram.step`, the loss being a sum over centre words with a context."""
@@ -77,20 +82,21 @@ class CBOW:
         gather(self.W_in, inputs, self.X_rows)
         gather(self.W_out, outputs, self.Y_rows)
         gather(self.mask_table, windows, self.A_rows)
-        gather(self.table, windows, self.a_rows)
+        gather(self.step_table, windows, self.a_rows)
         np.matmul(A, X, out=H)
         H *= self.mean_factor[windows].reshape(*H.shape[:2], 1)
         np.matmul(H, self.Y_transposed, out=P)
         loss = centres = 0.0
         if measure:
-            loss, centres = logistic_loss(P, a), float(self.has_context[windows].sum())
+            half = P[: self.measured]
+            windows = windows[: self.measured * SEGMENT]
+            loss = logistic_loss(half, self.table[windows].reshape(half.shape))
+            centres = float(self.has_context[windows].sum())
         descend(P, self.half_signs, a)
         np.matmul(P, Y, out=dH)
         np.matmul(self.P_transposed, H, out=Y)  # dY and dX take the places of Y and X, which are not needed any more
         np.matmul(self.A_transposed, dH, out=X)
-        np.multiply(input_scale, step_scale(lr), out=self.scale_in)
-        np.multiply(output_scale, step_scale(lr), out=self.scale_out)
         # Lock-free, see SkipGram.step.
-        add_rows(self.W_in, inputs, self.scale_in, self.X_rows)
-        add_rows(self.W_out, outputs, self.scale_out, self.Y_rows)
+        add_rows(self.W_in, inputs, input_scale, self.X_rows)
+        add_rows(self.W_out, outputs, output_scale, self.Y_rows)
         return loss, centres

@@ -6,7 +6,6 @@ import numpy as np
 
 from parw2v.arraytypes import FloatArray
 
-_HALF = np.float32(0.5)
 _ONE = np.float32(1)
 
 
@@ -24,8 +23,8 @@ def logistic_loss(scores: FloatArray, weights: FloatArray) -> float:
 def descend(scores: FloatArray, half_signs: FloatArray, weights: FloatArray) -> None:
     """Turn scores x into twice the negative derivative of the loss, in place: ``2 a * sigmoid(-sign(a) x)``.
 
-    sigmoid(-z) = (1 - tanh(z/2)) / 2; tanh runs in vector registers and cannot overflow. The factor 2 is taken back by
-    the caller, who scales by the learning rate anyway.
+    sigmoid(-z) = (1 - tanh(z/2)) / 2; tanh runs in vector registers and cannot overflow. The caller takes the factor 2
+    back by giving weights of a half (times the learning rate).
 
     Parameters
     ----------
@@ -39,8 +38,3 @@ def descend(scores: FloatArray, half_signs: FloatArray, weights: FloatArray) -> 
     np.tanh(scores, out=scores)
     np.subtract(_ONE, scores, out=scores)
     np.multiply(scores, weights, out=scores)
-
-
-def step_scale(lr: float) -> np.float32:
-    """What the gradients of `descend` are to be multiplied by for learning rate `lr`."""
-    return np.float32(lr) * _HALF

@@ -23,8 +23,8 @@ from __future__ import annotations
 import numpy as np
 
 from parw2v.arraytypes import FloatArray, IndexArray
-from parw2v.batching import NOISE, SEGMENT
-from parw2v.kernels.losses import descend, logistic_loss, step_scale
+from parw2v.batching import SEGMENT
+from parw2v.kernels.losses import descend, logistic_loss
 from parw2v.kernels.rows import add_rows, gather
 from parw2v.kernels.windows import half_signs, window_masks
 
@@ -45,26 +45,32 @@ class SkipGram:
     """
 
     centres_are_inputs = True
+    n_noise = 22
+    """N. Fewer cost accuracy, more cost speed (benchmarks/README.md); with R = 5 the products are 48 columns wide."""
 
     def __init__(self, W_in: FloatArray, W_out: FloatArray, *, radius: int, negatives: int, segments: int) -> None:
         self.W_in, self.W_out = W_in, W_out
-        S, B, M, N, D = segments, SEGMENT, SEGMENT + 2 * radius, NOISE, W_in.shape[1]
+        S, B, M, N, D = segments, SEGMENT, SEGMENT + 2 * radius, self.n_noise, W_in.shape[1]
         mask = window_masks(radius)
         self.contexts = mask.sum(axis=1)  # c_i by row of the table
         noise = np.repeat(-negatives / N * self.contexts[:, None], N, axis=1)
         self.table = np.concatenate([mask, noise], axis=1, dtype=np.float32)
+        self.step_table = np.empty_like(self.table)
         self.X = np.empty((S, B, D), np.float32)
         self.Y = np.empty((S, M + N, D), np.float32)
         self.dX = np.empty_like(self.X)
         self.P = np.empty((S, B, M + N), np.float32)
         self.a = np.empty_like(self.P)
+        self.measured = max(S // 2, 1)  # segments of a batch whose loss is measured: half of them are enough
         self.half_signs = half_signs(S, M, N)
-        self.scale_in = np.empty(S * B, np.float32)
-        self.scale_out = np.empty(S * (M + N), np.float32)
         # The same buffers under other shapes: a view costs a third of a microsecond, a step makes many.
         self.X_rows, self.Y_rows, self.dX_rows = (buffer.reshape(-1, D) for buffer in (self.X, self.Y, self.dX))
         self.a_rows = self.a.reshape(S * B, -1)
         self.Y_transposed, self.P_transposed = self.Y.transpose(0, 2, 1), self.P.transpose(0, 2, 1)
+
+    def set_rate(self, lr: float) -> None:
+        """Set the learning rate of the steps to come; folding it into the weights spares a pass in each step."""
+        np.multiply(self.table, np.float32(lr / 2), out=self.step_table)
 
     def step(
         self,
@@ -73,7 +79,6 @@ class SkipGram:
         windows: IndexArray,
         input_scale: FloatArray,
         output_scale: FloatArray,
-        lr: float,
         measure: bool = False,
     ) -> tuple[float, float]:
         """Train one batch (see `parw2v.batching.Batches`).
@@ -88,18 +93,19 @@ class SkipGram:
         X, Y, dX, P, a = self.X, self.Y, self.dX, self.P, self.a
         gather(self.W_in, inputs, self.X_rows)
         gather(self.W_out, outputs, self.Y_rows)
-        gather(self.table, windows, self.a_rows)
+        gather(self.step_table, windows, self.a_rows)
         np.matmul(X, self.Y_transposed, out=P)
         loss = pairs = 0.0
         if measure:
-            loss, pairs = logistic_loss(P, a), float(self.contexts[windows].sum())
+            half = P[: self.measured]
+            windows = windows[: self.measured * SEGMENT]
+            loss = logistic_loss(half, self.table[windows].reshape(half.shape))
+            pairs = float(self.contexts[windows].sum())
         descend(P, self.half_signs, a)
         np.matmul(P, Y, out=dX)
         np.matmul(self.P_transposed, X, out=Y)  # dY takes the place of Y, which is not needed any more
-        np.multiply(input_scale, step_scale(lr), out=self.scale_in)
-        np.multiply(output_scale, step_scale(lr), out=self.scale_out)
         # Lock-free (Hogwild): other workers may write these rows between our reading and adding. Steps are small and rows
         # many, so the loss of one now and then does no harm (Niu et al. 2011).
-        add_rows(self.W_in, inputs, self.scale_in, self.dX_rows)
-        add_rows(self.W_out, outputs, self.scale_out, self.Y_rows)
+        add_rows(self.W_in, inputs, input_scale, self.dX_rows)
+        add_rows(self.W_out, outputs, output_scale, self.Y_rows)
         return loss, pairs
