@@ -32,7 +32,7 @@ from parw2v.corpus import BlockPlan, Corpus, on_disk
 from parw2v.errors import CorpusError, DivergedError, SettingsError
 from parw2v.memory import memory_in_use
 from parw2v.model import Word2Vec
-from parw2v.pool import Death, Pool, Ready, Result
+from parw2v.pool import Death, Pool, Result
 from parw2v.progress import (
     CheckpointSaved,
     EpochEnd,
@@ -225,10 +225,8 @@ class _Run:
 
     def reports(self) -> Iterator[Report]:
         yield Started(self.trainer.total_words, self.state.raw_words, self.settings.n_workers, blas_path())
-        n_ready = 0
-        while n_ready < self.settings.n_workers:  # starting interpreters is not training: the clock starts after it
+        while len(self.pool.idle) < self.settings.n_workers:  # starting is not training: the clock starts after it
             for event in self.pool.wait(_LOOK_SECONDS):
-                n_ready += isinstance(event, Ready)
                 if isinstance(event, Death):
                     yield WorkerReplaced(event.worker, event.pid, event.cause)
             self._look_at_memory()
@@ -255,6 +253,7 @@ class _Run:
                     yield self._progress()
             seconds = self._seconds()
             self.trainer.seconds_training = seconds - self.seconds_before
+            self._look_at_memory(at_once=True)
             if self.saving:
                 self.saving.result()
                 yield from self._saved()
@@ -407,8 +406,8 @@ class _Run:
         """Since this stretch began."""
         return (done - self.words_before) / max(time.perf_counter() - self.started, 1e-9)
 
-    def _look_at_memory(self) -> None:
-        if time.perf_counter() - self.last_memory_look >= 1:
+    def _look_at_memory(self, at_once: bool = False) -> None:
+        if at_once or time.perf_counter() - self.last_memory_look >= 1:
             self.last_memory_look = time.perf_counter()
             self.peak_memory = max(self.peak_memory, memory_in_use(self.pool.pids))
 
