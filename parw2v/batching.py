@@ -105,33 +105,35 @@ def make_batches(
     """
     words, lengths = _subsample(tokens, rng, keep)
     left, right = _draw_windows(lengths, rng, radius)
+
+    # Cut into segments and shuffle; the last batch is filled up with segments of weight zero.
+    reach = SEGMENT + 2 * radius
     n_segments = -(-len(words) // SEGMENT)
     n_batches = -(-n_segments // segments)
+    n_filled = n_batches * segments
     order = rng.permutation(n_segments)
-
-    n_rows = n_batches * segments  # the last batch is filled up with segments of weight zero
-    reach = SEGMENT + 2 * radius
-
     padded = np.zeros(max(n_segments, 1) * SEGMENT + 2 * radius, np.intp)  # a block may have lost all its words
     padded[radius : radius + len(words)] = words
-    neighbourhood = np.lib.stride_tricks.sliding_window_view(padded, reach)[::SEGMENT]
-    outputs = np.zeros((n_rows, (reach if centres_are_inputs else SEGMENT) + n_noise), np.intp)
-    contexts = outputs[:, :reach] if centres_are_inputs else np.zeros((n_rows, reach), np.intp)
-    contexts[:n_segments] = neighbourhood[order]
+    neighbourhoods = np.lib.stride_tricks.sliding_window_view(padded, reach)[::SEGMENT]
+    window = np.zeros(n_segments * SEGMENT, np.intp)
+    window[: len(words)] = left * (radius + 1) + right
+    windows = np.zeros((n_filled, SEGMENT), np.intp)
+    windows[:n_segments] = window.reshape(n_segments, SEGMENT)[order]
+    windows *= SEGMENT
+    windows += np.arange(SEGMENT)
+
+    # Each row of `outputs` is a segment's targets and its noise; contexts are written where they are needed, once.
+    outputs = np.zeros((n_filled, (reach if centres_are_inputs else SEGMENT) + n_noise), np.intp)
+    outputs[:, -n_noise:] = _draw_noise(rng, n_filled, n_noise, noise_table)
+    contexts = outputs[:, :reach] if centres_are_inputs else np.zeros((n_filled, reach), np.intp)
+    contexts[:n_segments] = neighbourhoods[order]
     centres = contexts[:, radius : radius + SEGMENT]
-    outputs[:, -n_noise:] = _draw_noise(rng, n_rows, n_noise, noise_table)
     if centres_are_inputs:
         inputs = np.ascontiguousarray(centres)
     else:
         inputs = contexts
         outputs[:, :SEGMENT] = centres
 
-    windows = np.zeros((n_rows, SEGMENT), np.intp)
-    code = np.zeros(n_segments * SEGMENT, np.intp)
-    code[: len(words)] = left * (radius + 1) + right
-    windows[:n_segments] = code.reshape(n_segments, SEGMENT)[order]
-    windows *= SEGMENT
-    windows += np.arange(SEGMENT)
     inputs, outputs, windows = (
         rows.reshape(n_batches, segments * rows.shape[1]) for rows in (inputs, outputs, windows)
     )

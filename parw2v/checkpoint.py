@@ -121,7 +121,8 @@ def load_checkpoint(directory: Path, identity: dict[str, Any]) -> tuple[Word2Vec
 
 def check_same_run(path: Path, saved: dict[str, Any], current: dict[str, Any]) -> None:
     """Refuse to continue something else, naming what differs."""
-    for name in sorted(saved.keys() | current.keys()):
+    hashes = ("vocabulary", "corpus")  # named last: a setting that explains them says more
+    for name in sorted(saved.keys() | current.keys(), key=lambda name: (name in hashes, name)):
         if saved.get(name) != current.get(name):
             was, now = (str(value.get(name))[:40] for value in (saved, current))
             raise ModelError(

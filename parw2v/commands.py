@@ -100,7 +100,7 @@ def train(arguments: argparse.Namespace) -> int:
                 log.record(report)
                 if isinstance(report, Finished):
                     finished = report
-                    prep_seconds = time.perf_counter() - started - trainer.seconds_training
+                    prep_seconds = time.perf_counter() - started - report.stretch_seconds
                 evaluator.consider(report, vocab)
                 for text, record in evaluator.results(wait=finished is not None):
                     log.write("evaluation", **record)

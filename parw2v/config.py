@@ -31,7 +31,7 @@ class TrainSettings:
     lr: float | None = _setting(None, "learning rate at the start (default: 0.025 for skipgram, 0.05 for cbow)")
     lr_min: float = _setting(0.0001, "floor of the learning rate, which falls linearly")
     window: int = _setting(5, "context words on each side, at most; drawn from 1 to this for each word")
-    batch_size: int = _setting(256, f"centre words a gradient step, a multiple of {SEGMENT}")
+    batch_size: int = _setting(256, f"centre words a gradient step, rounded up to a multiple of {SEGMENT}")
     sample: float = _setting(1e-3, "subsample words more frequent than this; 0 for none")
     sample_rule: str = _setting(
         "paper", "keep sqrt(t/f) of a word (paper) or sqrt(t/f) + t/f (word2vec)", choices=SAMPLE_RULES
@@ -60,8 +60,8 @@ class TrainSettings:
             raise SettingsError(f"window is {self.window}; at most 100")
         if self.workers is not None and self.workers > 1024:
             raise SettingsError(f"workers is {self.workers}; at most 1024")
-        if self.batch_size % SEGMENT or self.batch_size > 1 << 16:
-            raise SettingsError(f"batch_size is {self.batch_size}; it must be a multiple of {SEGMENT}, at most 65536")
+        if self.batch_size > 1 << 16:
+            raise SettingsError(f"batch_size is {self.batch_size}; at most 65536")
         if self.lr == 0:
             raise SettingsError("lr is 0; nothing would be learnt")
         if self.lr is not None:

@@ -12,11 +12,14 @@ from pathlib import Path
 def memory_in_use(pids: Iterable[int]) -> int:
     """Bytes held by this process and the given ones, each shared page counted once.
 
-    Linux: the sum of proportional set sizes. Elsewhere: the peak resident size of this process alone.
+    Linux: the sum of proportional set sizes. Elsewhere: `own_peak_memory`.
     """
     sizes = [_proportional_set_size(pid) for pid in (os.getpid(), *pids)]
-    if sizes[0]:
-        return sum(sizes)
+    return sum(sizes) if sizes[0] else own_peak_memory()
+
+
+def own_peak_memory() -> int:
+    """The most bytes that this process has held at once so far."""
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 

@@ -1,4 +1,4 @@
-"""Worker processes that take one task at a time. Knows nothing of word2vec.
+"""Worker processes that do the tasks they are given, in order. Knows nothing of word2vec.
 
 ::
 
@@ -27,6 +27,7 @@ import sys
 import threading
 import time
 import traceback
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, Pipe, wait
@@ -47,7 +48,7 @@ class _Worker:
     process: subprocess.Popen[bytes]
     connection: Connection
     ready: bool = False
-    task: Task | None = None
+    tasks: deque[Task] = field(default_factory=deque)
 
 
 @dataclass(frozen=True)
@@ -68,12 +69,12 @@ class Result:
 
 @dataclass(frozen=True)
 class Death:
-    """A worker died; a replacement has been started in its place, and `task` (if any) was not finished."""
+    """A worker died; a replacement has been started in its place, and `tasks` (if any) were not finished."""
 
     worker: int
     pid: int
     cause: str
-    task: Task | None
+    tasks: tuple[Task, ...]
 
 
 @dataclass
@@ -116,15 +117,15 @@ class Pool:
     def pids(self) -> list[int]:
         return [worker.process.pid for worker in self._workers]
 
-    @property
-    def idle(self) -> list[int]:
-        """Numbers of the workers that wait for a task."""
-        return [i for i, worker in enumerate(self._workers) if worker.ready and worker.task is None]
+    def free(self, depth: int = 1) -> list[int]:
+        """Numbers of the workers that are ready and have fewer than `depth` tasks, those with the fewest first."""
+        loads = {i: len(worker.tasks) for i, worker in enumerate(self._workers) if worker.ready}
+        return sorted((i for i, load in loads.items() if load < depth), key=lambda i: loads[i])
 
     def submit(self, worker: int, task: Task) -> None:
-        """Give an idle worker its next task."""
-        self._workers[worker].task = task
-        with contextlib.suppress(OSError):  # it died: wait() sees the end of file and reports the task with the death
+        """Give a worker its next task; it does them in order."""
+        self._workers[worker].tasks.append(task)
+        with contextlib.suppress(OSError):  # it died: wait() sees the end of file and reports its tasks with the death
             self._workers[worker].connection.send(task)
 
     def wait(self, timeout: float) -> list[Ready | Result | Death]:
@@ -151,19 +152,18 @@ class Pool:
         if not worker.ready:
             worker.ready = True
             return Ready(number)
-        task, worker.task = worker.task, None
-        return Result(number, task, value)
+        return Result(number, worker.tasks.popleft(), value)
 
     def _replace(self, number: int) -> Death:
         dead = self._workers[number]
         dead.connection.close()
         dead.process.kill()  # its end of the socket is closed, so it is of no use even if it still runs
-        death = Death(number, dead.process.pid, _cause(dead.process.wait()), dead.task)
+        death = Death(number, dead.process.pid, _cause(dead.process.wait()), tuple(dead.tasks))
         self.restarts += 1
         if self.restarts > self.max_restarts:
             raise WorkerError(
                 f"worker {number} (pid {death.pid}) {death.cause}; {self.restarts} deaths are more than the "
-                f"{self.max_restarts} a run puts up with. The last checkpoint is whole: continue with --resume"
+                f"{self.max_restarts} a run puts up with"
             )
         self._workers[number] = self._start()
         return death

@@ -101,6 +101,8 @@ class Finished:
     raw_words: int
     kept_words: int
     train_seconds: float
+    stretch_seconds: float
+    """Without what earlier stretches of a resumed run spent."""
     loss: float
     peak_memory: int
     """Bytes of all processes, shared pages counted once."""

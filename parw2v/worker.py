@@ -22,6 +22,7 @@ import numpy as np
 
 from parw2v.batching import SEGMENT, make_batches
 from parw2v.corpus import BlockPlan, Corpus
+from parw2v.errors import CorpusError
 from parw2v.kernels import KERNELS
 from parw2v.sampling import noise_share
 from parw2v.schedule import learning_rate
@@ -38,8 +39,6 @@ class BlockTask(NamedTuple):
     epoch: int
     block: int
     worker: int
-    words_before: int
-    """Raw words this worker has finished, to count on from."""
 
 
 class BlockResult(NamedTuple):
@@ -84,8 +83,11 @@ def prepare(setup: WorkerSetup) -> Callable[[BlockTask], BlockResult]:
 
     def train(task: BlockTask) -> BlockResult:
         seed = np.random.SeedSequence(setup.plan.seed, spawn_key=(task.epoch, task.block))
+        tokens = corpus.read_block(setup.plan, task.epoch, task.block)
+        if len(tokens) and int(np.maximum(tokens, ~tokens).max()) >= len(share):
+            raise CorpusError("the corpus holds ids beyond the vocabulary; encode it with the model's own")
         batches = make_batches(
-            corpus.read_block(setup.plan, task.epoch, task.block),
+            tokens,
             np.random.Generator(np.random.SFC64(seed)),
             keep=shared["keep"],
             noise_table=shared["noise"],
@@ -97,17 +99,18 @@ def prepare(setup: WorkerSetup) -> Callable[[BlockTask], BlockResult]:
             workers=setup.n_workers,
         )
         loss_sum = loss_count = 0.0
+        words_before = int(progress[task.worker])
         words_a_batch = batches.raw_words / max(len(batches), 1)
         for i, batch in enumerate(batches):
             measure = i % MEASURE_EVERY == 0
             if measure:
-                progress[task.worker] = task.words_before + int(i * words_a_batch)
+                progress[task.worker] = words_before + int(i * words_a_batch)
                 done = setup.words_before + int(progress.sum())
                 kernel.set_rate(learning_rate(done, setup.total_words, setup.lr, setup.lr_min))
             loss, count = kernel.step(*batch, measure)
             loss_sum += loss
             loss_count += count
-        progress[task.worker] = task.words_before + batches.raw_words
+        progress[task.worker] = words_before + batches.raw_words
         return BlockResult(batches.raw_words, batches.kept_words, len(batches), loss_sum, loss_count)
 
     # Overflow shows in the loss, which the coordinator tests; NumPy's warnings would only spoil the terminal.
@@ -117,5 +120,5 @@ def prepare(setup: WorkerSetup) -> Callable[[BlockTask], BlockResult]:
 
 
 def batch_segments(batch_size: int) -> int:
-    """Segments in a batch of `batch_size` centre words."""
-    return batch_size // SEGMENT
+    """Segments in a batch of at least `batch_size` centre words."""
+    return -(-batch_size // SEGMENT)

@@ -258,7 +258,7 @@ def fails(done, *named, lines=1):
         (["--corpus", "sample", "--lr", "nan"], "lr is nan"),
         (["--corpus", "sample", "--lr", "0"], "lr is 0"),
         (["--corpus", "sample", "--workers", "0"], "workers is 0"),
-        (["--corpus", "sample", "--batch_size", "100"], "batch_size is 100"),
+        (["--corpus", "sample", "--batch_size", "0"], "batch_size is 0"),
         (["--corpus", "sample", "--epochs", "0"], "epochs is 0"),
         (["--corpus", "sample", "--min_count", "0"], "min_count is 0"),
         (["--corpus", "sample", "--max_tokens", "-5"], "max_tokens is -5"),

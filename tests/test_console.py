@@ -41,7 +41,7 @@ def reports(tmp_path):
         CheckpointSaved(tmp_path / "000000010.npz", 1000),
         Progress(1500, 2000, 2.5e6, 3725.0, 0.005, 2.75, 1),
         EpochEnd(1, 2, 2.5, lambda: np.zeros((2, 2), np.float32)),
-        Finished(2000, 1200, 4.0, 2.5, 123 * MB),
+        Finished(2000, 1200, 4.0, 4.0, 2.5, 123 * MB),
     ]
 
 

@@ -29,7 +29,7 @@ def events(pool, seconds=60):
 
 def ready(pool):
     """Wait until every worker is."""
-    until(lambda: pool.wait(0.2) is not None and len(pool.idle) == pool.n_workers)
+    until(lambda: pool.wait(0.2) is not None and len(pool.free()) == pool.n_workers)
 
 
 def one_result(pool, task, worker=0):
@@ -40,7 +40,7 @@ def one_result(pool, task, worker=0):
 
 def test_each_task_gives_its_result():
     with pool_of("adder", 2, setup=100) as pool:
-        assert pool.idle == []
+        assert pool.free() == []
         started = []
         while len(started) < 2:
             started += events(pool)
@@ -48,7 +48,7 @@ def test_each_task_gives_its_result():
         results = []
         waiting = list(range(20))
         while len(results) < 20:
-            for worker in pool.idle:
+            for worker in pool.free():
                 if waiting:
                     pool.submit(worker, waiting.pop())
             results += events(pool)
@@ -104,10 +104,10 @@ def test_a_death_tells_its_cause_and_the_lost_task_and_is_made_up_for(task, caus
         before = pool.pids
         pool.submit(1, task)
         [death] = events(pool)
-        assert death == Death(1, before[1], cause, task)
+        assert death == Death(1, before[1], cause, (task,))
         assert pool.pids[0] == before[0]
         assert pool.pids[1] != before[1]
-        assert pool.idle == [0]
+        assert pool.free() == [0]
         assert events(pool) == [Ready(1)]
         assert one_result(pool, ("again",), worker=1) == Result(1, ("again",), ("again",))
 
@@ -118,7 +118,7 @@ def test_an_idle_worker_that_dies_loses_no_task():
         [pid] = pool.pids
         os.kill(pid, signal.SIGKILL)
         [death] = events(pool)
-        assert death.task is None
+        assert death.tasks == ()
         ready(pool)
         assert one_result(pool, 4).value == 5
 
@@ -130,7 +130,7 @@ def test_a_task_given_to_a_dead_worker_is_not_lost():
         os.kill(pid, signal.SIGKILL)
         until(lambda: not runs(pid))
         [death] = [one_result(pool, 4)]
-        assert death.task == 4
+        assert death.tasks == (4,)
 
 
 def test_a_death_before_the_first_task_is_made_up_for(tmp_path):
@@ -208,7 +208,7 @@ import json, os, sys
 sys.path.insert(0, {tests!r})
 from parw2v.pool import Pool
 pool = Pool("pool_tasks:troublemaker", 2, None, dict(os.environ), 3).__enter__()
-while len(pool.idle) < 2:
+while len(pool.free()) < 2:
     pool.wait(1)
 for worker in (0, 1):
     pool.submit(worker, ({kind!r}, str(worker)))

@@ -85,7 +85,7 @@ def test_an_attached_process_sees_and_writes_and_leaves_the_segments_alone():
     with SharedArrays(SPECS) as shared:
         shared["x"][:] = 1
         with Pool("pool_tasks:attacher", 1, shared.ticket, dict(os.environ), 0) as pool:
-            until(lambda: pool.wait(0.2) and pool.idle)
+            until(lambda: pool.wait(0.2) and pool.free())
             pool.submit(0, 2)
             [event] = until(lambda: pool.wait(0.2))
             assert event == Result(0, 2, (36.0, (3, 4), "float32"))

@@ -1,0 +1,329 @@
+"""The coordinator of a run: hands out blocks, watches the workers, writes checkpoints, says what there is to say.
+
+It is one loop in one thread; only the writing of a checkpoint is left to a second one, so that the workers need not wait
+for a disk. It never touches text, and reads the matrices only to copy them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from parw2v.blas import blas_path
+from parw2v.checkpoint import RunState, Tally, save_checkpoint
+from parw2v.config import TrainSettings
+from parw2v.corpus import BlockPlan
+from parw2v.errors import DivergedError, WorkerError
+from parw2v.memory import memory_in_use, own_peak_memory
+from parw2v.model import Word2Vec
+from parw2v.pool import Death, Pool, Result
+from parw2v.progress import (
+    CheckpointSaved,
+    EpochEnd,
+    Finished,
+    Logged,
+    LossPoint,
+    Progress,
+    Report,
+    Started,
+    Stopped,
+    WorkerReplaced,
+)
+from parw2v.schedule import learning_rate
+from parw2v.shared import SharedArrays
+from parw2v.worker import BlockResult, BlockTask
+
+_LOOK_SECONDS = 0.2
+"""Between two looks at the clock when nothing happens."""
+
+_RECORDS = 200
+"""Points of the loss history of a whole run, unless `log_every` says otherwise."""
+
+_DIVERGED = 10
+"""A block whose loss is this many times the loss of untrained vectors has gone astray."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What is to be done, and how far it has come.
+
+    Attributes
+    ----------
+    model : Word2Vec
+        Gets the result.
+    state : RunState
+        Kept up to date as blocks are finished.
+    plan : BlockPlan
+    lr : float
+        At the start.
+    total_words : int
+        Raw words of all epochs.
+    kept_share : float
+        Share of them that subsampling is expected to keep.
+    checkpoint_dir : Path or None
+    stop : Event
+        Set by whoever wants the run to end soon.
+    """
+
+    model: Word2Vec
+    state: RunState
+    settings: TrainSettings
+    plan: BlockPlan
+    lr: float
+    total_words: int
+    kept_share: float
+    checkpoint_dir: Path | None
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def n_tasks(self) -> int:
+        """Blocks of all epochs."""
+        return self.plan.n_blocks * self.settings.epochs
+
+    @property
+    def steps_a_record(self) -> int:
+        """Steps between two points of the history; known beforehand, so a resumed run keeps the rhythm."""
+        kept = self.total_words * self.kept_share
+        return self.settings.log_every or max(int(kept / self.settings.batch_size / _RECORDS), 1)
+
+    def rate(self, done_words: int) -> float:
+        """Learning rate after so many raw words."""
+        return learning_rate(done_words, self.total_words, self.lr, self.settings.lr_min)
+
+
+class Coordinator:
+    """One stretch of a run, between starting the workers and ending them."""
+
+    def __init__(self, run: Run, shared: SharedArrays, pool: Pool, writer: ThreadPoolExecutor) -> None:
+        self.run, self.shared, self.pool, self.writer = run, shared, pool, writer
+        self.state, self.n_blocks = run.state, run.plan.n_blocks
+        self.issued = self.state.next_task
+        self.lost: deque[BlockTask] = deque()  # blocks of workers that died
+        self.in_flight = 0
+        self.words_of_worker = [0] * run.settings.n_workers
+        # The loss of each epoch under way; blocks of the next may finish before the last of this one.
+        self.epochs = {self.issued // self.n_blocks: self.state.epoch}
+        self.checkpoint_task = self.state.next_task
+        self.saving: Future[Path] | None = None
+        self.saving_words = 0
+        self.clock = _Clock(self.state.raw_words, self.state.train_seconds)
+        self.last_checkpoint = 0.0
+        self.peak_memory = 0
+        self.last_memory_look = 0.0
+
+    # ------------------------------------------------------------------------------------------ the loop
+
+    def reports(self) -> Iterator[Report]:
+        """Do the work, yielding what there is to say; the model holds the vectors when it ends, however it ends."""
+        workers = self.run.settings.n_workers
+        yield Started(self.run.total_words, self.state.raw_words, workers, blas_path())
+        while len(self.pool.free()) < workers:  # starting is not training: the clock starts after it
+            for event in self.pool.wait(_LOOK_SECONDS):
+                if isinstance(event, Death):
+                    yield WorkerReplaced(event.worker, event.pid, event.cause)
+            self._look_at_memory()
+        self.clock.start()
+        self.last_checkpoint = last_look = time.perf_counter()
+        try:
+            while self.state.next_task < self.run.n_tasks:
+                if self._checkpoint_due() and not self.in_flight and not self.lost:
+                    yield from self._checkpoint()
+                    if self.run.stop.is_set():
+                        self._take_over()
+                        yield Stopped(self.run.checkpoint_dir, self.state.raw_words)
+                        return
+                self._hand_out()
+                for event in self.pool.wait(_LOOK_SECONDS):
+                    if isinstance(event, Result):
+                        yield from self._finished_block(event)
+                    elif isinstance(event, Death):
+                        self._lost_blocks(event)
+                        yield WorkerReplaced(event.worker, event.pid, event.cause)
+                yield from self._saved()
+                if time.perf_counter() - last_look >= _LOOK_SECONDS:
+                    last_look = time.perf_counter()
+                    self._look_at_memory()
+                    yield self._progress()
+            seconds = self.clock.seconds
+            self._look_at_memory(at_once=True)
+            yield from self._saved(wait=True)
+        except DivergedError:
+            raise
+        except WorkerError as error:
+            self._take_over()
+            raise WorkerError(f"{error}.{self._kept()}") from error
+        except BaseException:  # Ctrl-C, or the consumer went away: what was learnt is the caller's
+            self._take_over()
+            raise
+        self._check_finite()
+        self._take_over()
+        loss = self.state.loss_history[-1].loss
+        stretch = seconds - self.clock.seconds_before
+        yield Finished(self.state.raw_words, self.state.kept_words, seconds, stretch, loss, self.peak_memory)
+
+    # ------------------------------------------------------------------------------------------ blocks
+
+    def _hand_out(self) -> None:
+        """Give out blocks: first those that a dead worker left, then the next in order.
+
+        A worker has one block to train and one to go on with, so that it never waits for this process; not at the end of
+        an epoch, where a block in waiting would keep another worker from it.
+        """
+        near_end = self.n_blocks - self.issued % self.n_blocks <= 2 * self.run.settings.n_workers
+        for worker in self.pool.free(depth=1 if near_end else 2):
+            if self.lost:
+                lost = self.lost.popleft()
+                epoch, block = lost.epoch, lost.block
+            elif self.issued < self.run.n_tasks and not self._checkpoint_due():
+                epoch, block = divmod(self.issued, self.n_blocks)
+                self.issued += 1
+            else:
+                return
+            self.in_flight += 1
+            self.pool.submit(worker, BlockTask(epoch, block, worker))
+
+    def _lost_blocks(self, death: Death) -> None:
+        """Take a dead worker's unfinished blocks back; its slot has no other writer until the next is given out."""
+        self.shared["progress"][death.worker] = self.words_of_worker[death.worker]
+        self.in_flight -= len(death.tasks)
+        self.lost.extend(death.tasks)
+
+    def _finished_block(self, event: Result) -> Iterator[Report]:
+        result: BlockResult = event.value
+        task: BlockTask = event.task
+        state = self.state
+        self.in_flight -= 1
+        self.words_of_worker[event.worker] += result.raw_words
+        state.next_task += 1  # a count; it is read as a position only when no block is in flight
+        state.raw_words += result.raw_words
+        state.kept_words += result.kept_words
+        mean = result.loss_sum / result.loss_count if result.loss_count else 0.0
+        if not mean < _DIVERGED * (1 + self.run.model.n_negatives) * math.log(2):
+            raise self._diverged(mean)
+        loss = result.steps, result.loss_sum, result.loss_count
+        state.stretch.add(*loss)
+        if state.stretch.steps >= self.run.steps_a_record or state.next_task == self.run.n_tasks:
+            yield self._logged(task.epoch)
+        tally = self.epochs.setdefault(task.epoch, Tally())
+        tally.add(*loss)
+        if tally.blocks == self.n_blocks:
+            del self.epochs[task.epoch]
+            yield EpochEnd(task.epoch, self.run.settings.epochs, tally.loss, lambda: self.shared["W_in"].copy())
+
+    def _logged(self, epoch: int) -> Logged:
+        state = self.state
+        point = LossPoint(state.raw_words, state.stretch.loss, self.run.rate(state.raw_words), epoch)
+        state.loss_history.append(point)
+        steps, state.stretch = state.stretch.steps, Tally()
+        return Logged(point, steps, self.clock.words_per_second(state.raw_words))
+
+    # ------------------------------------------------------------------------------------------ checkpoints
+
+    def _checkpoint_due(self) -> bool:
+        """Whether to hand out no new block, so that the ones in flight can be waited for."""
+        if self.run.stop.is_set():
+            return True
+        if self.run.checkpoint_dir is None or self.issued == self.checkpoint_task:
+            return False
+        every = self.run.settings.checkpoint_every
+        # A short epoch may end while the checkpoint before is still being written: waiting for it is not worth it.
+        writing = self.saving is not None and not self.saving.done()
+        at_epoch = self.issued % self.n_blocks == 0 and self.issued < self.run.n_tasks and not writing
+        return at_epoch or (every is not None and time.perf_counter() - self.last_checkpoint >= every)
+
+    def _checkpoint(self) -> Iterator[Report]:
+        """Copy the state while no block is in flight and write it while the workers go on."""
+        yield from self._saved(wait=True)
+        self.checkpoint_task = self.issued
+        self.last_checkpoint = time.perf_counter()
+        if self.run.checkpoint_dir is None:
+            return
+        self._check_finite()
+        self.state.train_seconds = self.clock.seconds
+        copy = self.run.model.with_vectors(self.shared["W_in"].copy(), self.shared["W_out"].copy())
+        state = dataclasses.replace(
+            self.state,
+            loss_history=list(self.state.loss_history),
+            epoch=dataclasses.replace(self.epochs.get(self.issued // self.n_blocks, Tally())),
+            stretch=dataclasses.replace(self.state.stretch),
+        )
+        self.saving_words = state.raw_words
+        self.saving = self.writer.submit(save_checkpoint, self.run.checkpoint_dir, copy, state)
+        yield from self._saved(wait=self.run.stop.is_set())
+
+    def _saved(self, wait: bool = False) -> Iterator[Report]:
+        """Report a checkpoint that has been written; an error in writing it surfaces here."""
+        if self.saving and (wait or self.saving.done()):
+            path, self.saving = self.saving.result(), None
+            yield CheckpointSaved(path, self.saving_words)
+
+    def _take_over(self) -> None:
+        """Give the model the vectors as they are now."""
+        model = self.run.model
+        model.W_in, model.W_out = self.shared["W_in"].copy(), self.shared["W_out"].copy()
+        model.forget_units()
+        model.settings = self.state.identity
+
+    def _check_finite(self) -> None:
+        if not (np.isfinite(self.shared["W_in"]).all() and np.isfinite(self.shared["W_out"]).all()):
+            raise self._diverged(math.nan)
+
+    def _diverged(self, loss: float) -> DivergedError:
+        return DivergedError(
+            f"training diverged (loss {loss:.3g} after {self.state.raw_words:,} words at learning rate "
+            f"{self.run.rate(self.state.raw_words):.3g}): lower --lr, which is {self.run.lr:g}.{self._kept()}"
+        )
+
+    def _kept(self) -> str:
+        directory = self.run.checkpoint_dir
+        return (
+            f" The last checkpoint is kept: --resume goes on from {directory}"
+            if directory and directory.is_dir()
+            else ""
+        )
+
+    # ------------------------------------------------------------------------------------------ what to show
+
+    def _progress(self) -> Progress:
+        total = self.run.total_words
+        done = self.clock.words_before + int(self.shared["progress"].sum())
+        speed = self.clock.words_per_second(done)
+        left = (total - done) / speed if speed else math.inf
+        loss = self.state.stretch.loss or (self.state.loss_history[-1].loss if self.state.loss_history else None)
+        epoch = min(done * self.run.settings.epochs // total, self.run.settings.epochs - 1)
+        return Progress(done, total, speed, left, self.run.rate(done), loss, epoch)
+
+    def _look_at_memory(self, at_once: bool = False) -> None:
+        if at_once or time.perf_counter() - self.last_memory_look >= 5:
+            self.last_memory_look = time.perf_counter()
+            # Reading the text came before there were workers: it may have taken more.
+            self.peak_memory = max(self.peak_memory, memory_in_use(self.pool.pids), own_peak_memory())
+
+
+class _Clock:
+    """Time spent training; a resumed run goes on counting where it stopped."""
+
+    def __init__(self, words_before: int, seconds_before: float) -> None:
+        self.words_before, self.seconds_before = words_before, seconds_before
+        self.started = 0.0
+
+    def start(self) -> None:
+        self.started = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        """All stretches of the run together."""
+        return self.seconds_before + time.perf_counter() - self.started
+
+    def words_per_second(self, done_words: int) -> float:
+        """Of this stretch."""
+        return (done_words - self.words_before) / max(time.perf_counter() - self.started, 1e-9)
