@@ -7,7 +7,7 @@ article does not fill one batch, which keeps a step computed from one copy of th
 
 ::
 
-    kept words        ... e f g [h i j k l m n o] p q r ...       SEGMENT = 8, R = 3 (16 and 5 in earnest)
+    kept words        ... e f g [h i j k l m n o] p q r ...       SEGMENT = 8, R = 3 (20 and 5 in earnest)
     centres   (B)                h i j k l m n o
     contexts  (M)          e f g h i j k l m n o p q r            M = B + 2R; centre b sits at context b + R
     noise     (N)          x y z ...                               drawn by count^0.75, weighted to K for each pair
@@ -22,7 +22,7 @@ import numpy as np
 
 from parw2v.arraytypes import CountArray, FloatArray, IndexArray, TokenArray
 
-SEGMENT = 16
+SEGMENT = 20
 """B, centre words in a segment. Larger wastes more of the products on pairs outside any window, smaller gathers more
 context rows for each centre word and leaves the products too small (benchmarks/README.md)."""
 

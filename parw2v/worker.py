@@ -29,7 +29,7 @@ from parw2v.schedule import learning_rate
 from parw2v.shared import Ticket, attach
 
 MEASURE_EVERY = 16
-"""Batches between two at which the loss is measured, progress told and the learning rate renewed: 4,096 centre words at
+"""Batches between two at which the loss is measured, progress told and the learning rate renewed: 3,840 centre words at
 the default batch size. Batches are shuffled, so every 16th is an unbiased sample."""
 
 

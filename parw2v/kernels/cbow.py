@@ -34,7 +34,7 @@ class CBOW:
     """The update of one batch and the buffers it reuses; parameters as for `SkipGram`."""
 
     centres_are_inputs = False
-    n_noise = 32
+    n_noise = 40
     """N. CBOW has one positive where skip-gram has several, and needs more noise to be as accurate."""
 
     def __init__(self, W_in: FloatArray, W_out: FloatArray, *, radius: int, negatives: int, segments: int) -> None:

@@ -46,7 +46,7 @@ class SkipGram:
 
     centres_are_inputs = True
     n_noise = 22
-    """N. Fewer cost accuracy, more cost speed (benchmarks/README.md); with R = 5 the products are 48 columns wide."""
+    """N. Fewer cost accuracy, more cost speed (benchmarks/README.md)."""
 
     def __init__(self, W_in: FloatArray, W_out: FloatArray, *, radius: int, negatives: int, segments: int) -> None:
         self.W_in, self.W_out = W_in, W_out
