@@ -26,6 +26,7 @@ from parw2v.console import duration, show_progress
 from parw2v.corpus import Corpus, ScratchDirectory, encode_text
 from parw2v.errors import Parw2vError
 from parw2v.files import exclusive
+from parw2v.memory import own_peak_memory
 from parw2v.model import Word2Vec, check_shape, normalise, npz_path
 from parw2v.progress import CheckpointSaved, EpochEnd, Finished, Logged, Report, Stopped, WorkerReplaced
 from parw2v.trainer import Trainer
@@ -118,7 +119,7 @@ def train(arguments: argparse.Namespace) -> int:
             train_seconds=round(finished.train_seconds, 3),
             words_per_second=round(finished.words_per_second, 1),
             loss=round(finished.loss, 6),
-            peak_memory_mb=round(finished.peak_memory / 2**20, 1),
+            peak_memory_mb=round(max(finished.peak_memory, own_peak_memory()) / 2**20, 1),
             model=str(path),
             settings=all_settings,
             **found,

@@ -127,7 +127,7 @@ def plot_loss(history: Sequence[Any], path: str | os.PathLike[str]) -> Path:
         axes.plot(words, loss, ".", color=BLUE, alpha=0.3 if len(loss) > 1 else 1, ms=5, mew=0, label="as reported")
         axes.plot(words, smooth, color=BLUE, lw=2, label="moving average")
         axes.set_xlabel("words trained (millions)")
-        axes.set_ylabel("mean loss per positive pair (nats)")
+        axes.set_ylabel("mean loss per positive example (nats)")
         axes.set_xlim(0, words[-1] * 1.01 or 1)
         axes.grid(color=FAINT, lw=0.6, alpha=0.6)
         axes.spines[["top", "right"]].set_visible(False)
