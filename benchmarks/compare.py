@@ -32,7 +32,7 @@ LR = {"skipgram": 0.025, "cbow": 0.05}
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--corpus", required=True)
-    parser.add_argument("--peer-python", required=True)
+    parser.add_argument("--peer-python", help="an interpreter that has gensim; without it only accuracy is measured")
     parser.add_argument("--models", nargs="+", default=["skipgram", "cbow"])
     parser.add_argument("--rounds", type=int, default=3, help="rounds of the speed comparison, of one epoch each")
     parser.add_argument("--seeds", type=int, default=0, help="runs for accuracy, after --epochs epochs, two workers")
@@ -47,7 +47,7 @@ def main() -> None:
         lines = one_sentence_a_line(arguments, Path(scratch))
         for model in arguments.models:
             bench = Bench(arguments, Path(scratch), lines, model)
-            if arguments.rounds:
+            if arguments.rounds and arguments.peer_python:
                 record[f"{model} speed"] = bench.speed()
             if arguments.seeds:
                 record[f"{model} accuracy"] = bench.accuracy()
@@ -109,9 +109,12 @@ class Bench:
 
     def accuracy(self) -> dict[str, Any]:
         """Several seeds of each trainer after all epochs."""
-        table: dict[str, list[dict[str, float | None]]] = {"parw2v": [], "gensim": []}
+        starts = {"parw2v": self.start_parw2v}
+        if self.arguments.peer_python:
+            starts["gensim"] = self.start_gensim
+        table: dict[str, list[dict[str, float | None]]] = {name: [] for name in starts}
         for seed in range(1, self.arguments.seeds + 1):
-            for name, start in (("parw2v", self.start_parw2v), ("gensim", self.start_gensim)):
+            for name, start in starts.items():
                 figures = result(start(f"a{name}", 2, self.arguments.epochs, seed))
                 scores = self.evaluate(self.scratch / f"a{name}.npz")
                 table[name].append(scores | {"words_per_second": figures["words_per_second"]})
