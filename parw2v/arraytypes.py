@@ -5,11 +5,11 @@ Shapes are written with these letters throughout the package:
 ==  ==========================================================================
 V   words in the vocabulary, most frequent first
 D   dimensions of a word vector
-R   window radius; the window of one centre word is drawn from 1..R
+R   window radius; word2vec draws the reach of each window from 1..R
 K   negative samples for one positive pair
 B   centre words in a segment (a run of consecutive kept words)
 M   tokens in a segment's neighbourhood, M = B + 2R
-N   noise words shared by the centre words of one segment
+N   noise words shared by a group of centre words
 S   segments in a batch, so S * B centre words make one gradient step
 ==  ==========================================================================
 """

@@ -9,9 +9,9 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from parw2v.batching import SEGMENT
 from parw2v.errors import SettingsError
 from parw2v.sampling import SAMPLE_RULES
+from parw2v.windows import SEGMENT
 
 OBJECTIVES = ("skipgram", "cbow")
 DEFAULT_LR = {"skipgram": 0.025, "cbow": 0.05}

@@ -20,13 +20,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from parw2v.batching import SEGMENT, make_batches
+from parw2v.batching import make_batches
 from parw2v.corpus import BlockPlan, Corpus
 from parw2v.errors import CorpusError
 from parw2v.kernels import KERNELS
 from parw2v.sampling import noise_share
 from parw2v.schedule import learning_rate
 from parw2v.shared import Ticket, attach
+from parw2v.windows import SEGMENT
 
 MEASURE_EVERY = 16
 """Batches between two at which the loss is measured, progress told and the learning rate renewed: 3,840 centre words at
@@ -92,8 +93,9 @@ def prepare(setup: WorkerSetup) -> Callable[[BlockTask], BlockResult]:
             keep=shared["keep"],
             noise_table=shared["noise"],
             noise_share=share,
-            radius=setup.radius,
+            window=kernel.window,
             n_noise=kernel.n_noise,
+            groups=kernel.n_groups,
             segments=setup.segments,
             centres_are_inputs=kernel.centres_are_inputs,
             workers=setup.n_workers,
@@ -107,7 +109,7 @@ def prepare(setup: WorkerSetup) -> Callable[[BlockTask], BlockResult]:
                 progress[task.worker] = words_before + int(i * words_a_batch)
                 done = setup.words_before + int(progress.sum())
                 kernel.set_rate(learning_rate(done, setup.total_words, setup.lr, setup.lr_min))
-            loss, count = kernel.step(*batch, measure)
+            loss, count = kernel.step(batch, measure)
             loss_sum += loss
             loss_count += count
         progress[task.worker] = words_before + batches.raw_words

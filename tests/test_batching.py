@@ -1,6 +1,6 @@
 """A block becomes exactly the pairs that a slow loop draws, and what is random has the right distribution.
 
-The layout is decoded the way the kernels read it, through `window_masks`; nothing here follows how it was made.
+The layout is decoded the way the kernels read it; nothing here follows how it was made.
 """
 
 from collections import Counter
@@ -8,12 +8,15 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from parw2v.batching import DAMPING, SEGMENT, damping, make_batches
-from parw2v.kernels.windows import window_masks
+from parw2v.batching import DAMPING, damping, make_batches
 from parw2v.sampling import noise_share, noise_table
+from parw2v.windows import SEGMENT, whole_windows
 
 NOISE = 16
-"""Noise words of a segment in these tests."""
+"""Noise words of a group in these tests."""
+
+GROUPS = 4
+"""Groups in a batch of CBOW; skip-gram has one a segment."""
 
 SIGMAS = 5
 """Standard errors that a frequency may be off: one check in two million fails by chance, and the seeds are fixed."""
@@ -48,8 +51,9 @@ def batches_of(tokens, seed=1, *, keep=None, counts=None, radius=5, segments=4, 
         keep=np.ones(len(counts), np.float32) if keep is None else np.asarray(keep, np.float32),
         noise_table=table,
         noise_share=noise_share(table, len(counts)),
-        radius=radius,
+        window=whole_windows(radius)[1:].mean(axis=0) if skipgram else whole_windows(radius)[radius],
         n_noise=NOISE,
+        groups=segments if skipgram else GROUPS,
         segments=segments,
         centres_are_inputs=skipgram,
         workers=workers,
@@ -57,24 +61,32 @@ def batches_of(tokens, seed=1, *, keep=None, counts=None, radius=5, segments=4, 
 
 
 def decode(batches, radius, segments, skipgram=True):
-    """Yield (centre, contexts to the left, contexts to the right) for each centre word that has any weight."""
-    masks = window_masks(radius)
+    """Yield (centre, contexts to the left, contexts to the right) for each centre word, padding included."""
     wide = SEGMENT + 2 * radius
-    for inputs, outputs, windows, input_scale, output_scale in batches:
-        assert inputs.dtype == outputs.dtype == windows.dtype == np.intp
-        assert inputs.shape == input_scale.shape
-        assert outputs.shape == output_scale.shape
-        targets = outputs.reshape(segments, -1)[:, :-NOISE]
-        centres, contexts = (
-            (inputs.reshape(segments, -1), targets) if skipgram else (targets, inputs.reshape(segments, -1))
-        )
-        assert centres.shape == (segments, SEGMENT)
+    expected = whole_windows(radius)[1:].mean(axis=0)
+    for batch in batches:
+        assert batch.inputs.dtype == batch.outputs.dtype == batch.cut.dtype == np.intp
+        assert batch.inputs.shape == batch.input_scale.shape
+        assert batch.outputs.shape == batch.output_scale.shape
+        if skipgram:
+            assert batch.reach == radius
+            centres, contexts = batch.inputs.reshape(segments, -1), batch.outputs.reshape(segments, -1)[:, :-NOISE]
+        else:
+            assert 1 <= batch.reach <= radius
+            centres = batch.outputs[: segments * SEGMENT].reshape(SEGMENT, segments).T
+            contexts = batch.inputs.reshape(wide, segments).T
         assert contexts.shape == (segments, wide)
         assert (contexts[:, radius : radius + SEGMENT] == centres).all()
-        for s, row in enumerate(windows.reshape(segments, SEGMENT)):
-            for b, code in enumerate(row):
-                mask = masks[code]
-                near = [(m - radius - b, int(contexts[s, m])) for m in np.flatnonzero(mask)]
+        masks = np.repeat(whole_windows(radius)[batch.reach][None], segments, axis=0)
+        masks[batch.cut] = batch.left[:, :, :wide]
+        weights = expected if skipgram else np.ones_like(expected)
+        np.testing.assert_allclose(batch.contexts[:, :, 0], (masks[batch.cut] * weights).sum(axis=2), rtol=1e-5)
+        if skipgram:
+            share = batch.contexts / expected[0].sum()
+            np.testing.assert_allclose(batch.left[:, :, wide:], np.repeat(share, NOISE, axis=2), rtol=1e-5)
+        for s in range(segments):
+            for b in range(SEGMENT):
+                near = [(m - radius - b, int(contexts[s, m])) for m in np.flatnonzero(masks[s, b])]
                 yield int(centres[s, b]), [w for o, w in near if o < 0], [w for o, w in near if o > 0]
 
 
@@ -93,9 +105,10 @@ def test_pairs_are_those_of_a_slow_loop(name, radius, skipgram):
             continue
         with_context[centre] += 1
         same = np.flatnonzero(sentence_of == sentence_of[centre])
-        # One radius drawn for the word explains both sides, which only the sentence's ends cut short.
+        # One reach explains both sides, which only the sentence's ends cut short.
         before, after = centre - same[0], same[-1] - centre
-        assert any(len(left) == min(r, before) and len(right) == min(r, after) for r in range(1, radius + 1))
+        reaches = [radius] if skipgram else range(1, radius + 1)
+        assert any(len(left) == min(r, before) and len(right) == min(r, after) for r in reaches)
         assert left == list(range(centre - len(left), centre))
         assert right == list(range(centre + 1, centre + 1 + len(right)))
     # Each word that has a neighbour at all is a centre once; segments of padding have no pairs.
@@ -158,7 +171,8 @@ def test_a_generator_decides_everything():
     for one, two, three in zip(first, same, other, strict=True):
         for a, b in zip(one, two, strict=True):
             assert np.array_equal(a, b)
-        assert not np.array_equal(one[2], three[2])
+        assert not np.array_equal(one.inputs, three.inputs)
+        assert not np.array_equal(one.outputs, three.outputs)
 
 
 def test_segments_are_shuffled():
@@ -180,23 +194,13 @@ def assert_frequencies(counts, probabilities):
 
 
 @pytest.mark.parametrize("radius", [2, 5, 10])
-def test_windows_are_uniform(radius):
-    n = 40_000
-    batches = batches_of(block_of([n], [0] * n), radius=radius, counts=np.array([3, 2, 1]))
-    left, right = np.divmod(batches.windows.ravel() // SEGMENT, radius + 1)
-    inside = (left > 0) & (left == right)
-    assert np.count_nonzero(~inside & (left + right > 0)) <= 2 * radius  # only at the two ends
-    assert_frequencies(np.bincount(left[inside], minlength=radius + 1)[1:], [1 / radius] * radius)
-
-
-def test_each_centre_draws_its_own_window():
-    n = 20_000
-    batches = batches_of(block_of([n], np.arange(n) % 7), radius=5, segments=1)
-    reach = (batches.windows // SEGMENT // 6).ravel()
-    assert abs(np.corrcoef(reach[:-1], reach[1:])[0, 1]) < SIGMAS / n**0.5
+def test_reaches_are_uniform(radius):
+    batches = batches_of(block_of([200_000], [0] * 200_000), radius=radius, counts=np.array([3, 2, 1]), skipgram=False)
+    assert_frequencies(np.bincount(batches.reach, minlength=radius + 1)[1:], [1 / radius] * radius)
 
 
 def noise_of(batches, segments):
+    """(groups of all batches, N) of a skip-gram block."""
     return batches.outputs.reshape(len(batches) * segments, -1)[:, -NOISE:]
 
 
@@ -220,6 +224,22 @@ def test_noise_is_stratified():
     assert (np.sort(noise, axis=1) // 10 == np.arange(NOISE)).all()
 
 
+def test_groups_of_a_batch_draw_from_different_parts():
+    """Of the ten words in each sixteenth, five groups draw one each from a fifth of them."""
+    counts = np.full(160, 5)
+    noise = noise_of(batches_of(block_of([5000], [0] * 5000), counts=counts, segments=5), 5)
+    parts = np.sort(noise.reshape(-1, 5, NOISE) % 10 // 2, axis=1)
+    assert (parts == np.arange(5)[:, None]).all()
+
+
+def test_cbow_noise_stands_by_group_behind_the_targets():
+    counts = np.full(160, 5)
+    batches = batches_of(block_of([5000], [0] * 5000), counts=counts, skipgram=False)
+    noise = batches.outputs[:, 4 * SEGMENT :].reshape(-1, NOISE)
+    assert len(noise) == len(batches) * GROUPS
+    assert (noise // 10 == np.arange(NOISE)).all()
+
+
 def test_noise_words_of_one_row_are_independent():
     counts = np.full(160, 5)
     noise = noise_of(batches_of(block_of([60_000], [0] * 60_000), counts=counts), 4)
@@ -231,8 +251,8 @@ def test_subsampling_rate():
     keep = np.array([0.01, 0.1, 0.5, 0.9, 1.0])
     n = 20_000
     batches = batches_of(block_of([5 * n], np.arange(5 * n) % 5), keep=keep, counts=np.array([5, 4, 3, 2, 1]))
-    left, right = np.divmod(batches.windows // SEGMENT, 6)
-    kept = np.bincount(batches.inputs[left + right > 0], minlength=5)
+    kept = Counter(centre for centre, left, right in decode(batches, 5, 4) if left or right)
+    kept = np.array([kept[i] for i in range(5)])
     for count, p in zip(kept.tolist(), keep.tolist(), strict=True):
         assert_frequencies([count, n - count], [p, 1 - p])
     assert kept[4] == n
@@ -242,12 +262,12 @@ def test_subsampling_rate():
 # ---------------------------------------------------------------------------------------------------- damping
 
 
-def damping_of(words, n_words, *, segments=16, radius=5, skipgram=True, workers=1, share=None):
+def damping_of(words, n_words, *, segments=16, radius=5, skipgram=True, workers=1, share=None, noise_rows=None):
     share = np.zeros(n_words, np.float32) if share is None else np.asarray(share, np.float32)
     return damping(
         np.asarray(words, np.int32),
         share,
-        n_noise=NOISE,
+        noise_rows=16 * NOISE if noise_rows is None else noise_rows,
         segments=segments,
         radius=radius,
         centres_are_inputs=skipgram,
@@ -292,7 +312,7 @@ def test_scales_belong_to_their_rows():
     ids = np.random.default_rng(1).integers(0, 9, 3000) ** 2 // 9
     batches = batches_of(block_of([100] * 30, ids), workers=4, counts=np.arange(9, 0, -1))
     table = noise_table(np.arange(9, 0, -1), 10_000)
-    inputs, outputs = damping_of(ids, 9, segments=4, workers=4, share=noise_share(table, 9))
+    inputs, outputs = damping_of(ids, 9, segments=4, workers=4, share=noise_share(table, 9), noise_rows=4 * NOISE)
     assert np.array_equal(batches.input_scale, inputs[batches.inputs])
     assert np.array_equal(batches.output_scale, outputs[batches.outputs])
     assert batches.input_scale.min() < 1

@@ -5,15 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from parw2v.batching import SEGMENT
+from parw2v.batching import Batch
 from parw2v.kernels import KERNELS
 from parw2v.kernels import rows as rows_module
 from parw2v.kernels.losses import descend, logistic_loss
 from parw2v.kernels.rows import add_rows, add_rows_public, gather
-from parw2v.kernels.windows import window_masks
+from parw2v.windows import SEGMENT, window_masks
 
-V, D, R, K, S = 40, 7, 3, 4, 2
+V, D, R, K, S = 40, 7, 3, 4, 4
 M = SEGMENT + 2 * R
+REACH = 2
+"""What a batch of CBOW has drawn."""
 
 # float32 sums of a few hundred terms of order 1e-2
 TOLERANCE = {"rtol": 2e-4, "atol": 2e-6}
@@ -24,47 +26,71 @@ def sigmoid(x):
 
 
 class Case:
-    """A batch with repeated words, uneven windows, and centres without any context."""
+    """A batch with repeated words, segments with and without sentence ends, and centres without any context."""
 
-    def __init__(self, objective, seed=0, n_words=V, scale=0.6):
+    def __init__(self, objective, seed=0, n_words=V, scale=0.6, cut=(0, 3)):
         rng = np.random.default_rng(seed)
         self.objective = objective
         self.W_in = rng.normal(0, scale, (V, D)).astype(np.float32)
         self.W_out = rng.normal(0, scale, (V, D)).astype(np.float32)
+        kernel = self.kernel()
         self.contexts = rng.integers(0, n_words, (S, M))
-        self.centres = self.contexts[:, R : R + SEGMENT]
-        self.n_noise = KERNELS[objective].n_noise
-        self.noise = rng.integers(0, n_words, (S, self.n_noise))
-        self.left, self.right = rng.integers(0, R + 1, (2, S, SEGMENT))
-        self.left[0, 3] = self.right[0, 3] = 0
-        self.windows = ((self.left * (R + 1) + self.right) * SEGMENT + np.arange(SEGMENT)).reshape(-1)
-        inputs, targets = (self.centres, self.contexts)
-        if objective == "cbow":
-            inputs, targets = targets, inputs
-        self.inputs = np.ascontiguousarray(inputs).reshape(-1).astype(np.intp)
-        self.outputs = np.concatenate([targets, self.noise], axis=1).reshape(-1).astype(np.intp)
-        self.in_scale = rng.uniform(0.3, 1, len(self.inputs)).astype(np.float32)
-        self.out_scale = rng.uniform(0.3, 1, len(self.outputs)).astype(np.float32)
+        self.n_noise = kernel.n_noise
+        self.noise = rng.integers(0, n_words, (kernel.n_groups, self.n_noise))
+        self.reach = R if objective == "skipgram" else REACH
+        self.left, self.right = np.full((2, S, SEGMENT), self.reach)
+        self.cut = list(cut)
+        for s in cut:
+            self.left[s], self.right[s] = rng.integers(0, self.reach + 1, (2, SEGMENT))
+            self.left[s, 3] = self.right[s, 3] = 0
+        self.in_scale = rng.uniform(0.3, 1, self.batch().inputs.shape).astype(np.float32)
+        self.out_scale = rng.uniform(0.3, 1, self.batch().outputs.shape).astype(np.float32)
+
+    @property
+    def centres(self):
+        return self.contexts[:, R : R + SEGMENT]
+
+    def batch(self):
+        """The arrays as `parw2v.batching` lays them out."""
+        kernel = self.kernel()
+        left = window_masks(self.left[self.cut], self.right[self.cut], R)
+        contexts = (left * kernel.window).sum(axis=2, keepdims=True)
+        if self.objective == "skipgram":
+            inputs, outputs = self.centres, np.concatenate([self.contexts, self.noise], axis=1)
+            left = np.concatenate([left, np.repeat(contexts / kernel.window[0].sum(), self.n_noise, axis=2)], axis=2)
+        else:
+            inputs, outputs = self.contexts.T, np.concatenate([self.centres.T.ravel(), self.noise.ravel()])
+        inputs, outputs = (np.ascontiguousarray(rows).reshape(-1).astype(np.intp) for rows in (inputs, outputs))
+        scales = getattr(self, "in_scale", inputs), getattr(self, "out_scale", outputs)
+        return Batch(inputs, outputs, self.reach, np.array(self.cut, np.intp), left, contexts, *scales)
 
     def window(self, s, b):
         """Context positions of centre b in segment s."""
         at = R + b
         return [j for j in range(at - self.left[s, b], at + self.right[s, b] + 1) if j != at]
 
+    def input_at(self, s, position):
+        """Place in `inputs` of a segment's centre (skip-gram) or context (CBOW)."""
+        return s * SEGMENT + position if self.objective == "skipgram" else position * S + s
+
     def pairs(self):
-        """(segment, centre, output row, sign, weight, output position) of every term of the loss, one by one."""
+        """(segment, centre, row of W_out, sign, weight, place in `outputs`) of every term of the loss, one by one."""
         for s in range(S):
             for b in range(SEGMENT):
                 window = self.window(s, b)
                 if self.objective == "skipgram":
-                    for j in window:
-                        yield s, b, self.contexts[s, j], 1, 1.0, j
+                    start = s * (M + self.n_noise)
+                    weights = [(R + 1 - abs(j - R - b)) / R for j in window]
+                    for j, weight in zip(window, weights, strict=True):
+                        yield s, b, self.contexts[s, j], 1, weight, start + j
                     for n in range(self.n_noise):
-                        yield s, b, self.noise[s, n], -1, K * len(window) / self.n_noise, M + n
+                        yield s, b, self.noise[s, n], -1, K * sum(weights) / self.n_noise, start + M + n
                 elif window:
-                    yield s, b, self.centres[s, b], 1, 1.0, b
+                    group = b // KERNELS["cbow"].group_columns
+                    start = S * SEGMENT + group * self.n_noise
+                    yield s, b, self.centres[s, b], 1, 1.0, b * S + s
                     for n in range(self.n_noise):
-                        yield s, b, self.noise[s, n], -1, K / self.n_noise, SEGMENT + n
+                        yield s, b, self.noise[group, n], -1, K / self.n_noise, start + n
 
     def hidden(self, W_in, s, b):
         if self.objective == "skipgram":
@@ -82,29 +108,27 @@ class Case:
         """The step in float64, term by term, from the old values: what the kernel must equal."""
         old_in, old_out = self.W_in.astype(float), self.W_out.astype(float)
         new_in, new_out = old_in.copy(), old_out.copy()
-        in_scale = self.in_scale.reshape(S, -1)
-        out_scale = self.out_scale.reshape(S, -1)
-        for s, b, o, sign, weight, position in self.pairs():
+        for s, b, o, sign, weight, place in self.pairs():
             if not weight:
                 continue
             hidden = self.hidden(old_in, s, b)
             g = lr * weight * sign * sigmoid(-sign * (hidden @ old_out[o]))
-            new_out[o] += out_scale[s, position] * g * hidden
+            new_out[o] += self.out_scale[place] * g * hidden
             if self.objective == "skipgram":
-                new_in[self.centres[s, b]] += in_scale[s, b] * g * old_out[o]
+                new_in[self.centres[s, b]] += self.in_scale[self.input_at(s, b)] * g * old_out[o]
             else:  # the whole of it to each context word, as word2vec.c does
                 for j in self.window(s, b):
-                    new_in[self.contexts[s, j]] += in_scale[s, j] * g * old_out[o]
+                    new_in[self.contexts[s, j]] += self.in_scale[self.input_at(s, j)] * g * old_out[o]
         return new_in, new_out
 
-    def kernel(self, segments=S):
+    def kernel(self):
         W_in, W_out = self.W_in.copy(), self.W_out.copy()
-        return KERNELS[self.objective](W_in, W_out, radius=R, negatives=K, segments=segments)
+        return KERNELS[self.objective](W_in, W_out, radius=R, negatives=K, segments=S)
 
     def step(self, lr, measure=False):
         kernel = self.kernel()
         kernel.set_rate(lr)
-        measured = kernel.step(self.inputs, self.outputs, self.windows, self.in_scale, self.out_scale, measure)
+        measured = kernel.step(self.batch(), measure)
         return kernel.W_in, kernel.W_out, measured
 
 
@@ -113,8 +137,9 @@ both = pytest.mark.parametrize("objective", ["skipgram", "cbow"])
 
 @both
 @pytest.mark.parametrize("n_words", [V, 5, 1])
-def test_step_equals_float64_loop(objective, n_words):
-    case = Case(objective, seed=n_words, n_words=n_words)
+@pytest.mark.parametrize("cut", [(), (1,), (0, 3), range(S)], ids=["none cut", "one cut", "two cut", "all cut"])
+def test_step_equals_float64_loop(objective, n_words, cut):
+    case = Case(objective, seed=n_words, n_words=n_words, cut=cut)
     W_in, W_out, _ = case.step(lr=0.05)
     expected_in, expected_out = case.loop(lr=0.05)
     np.testing.assert_allclose(W_in, expected_in, **TOLERANCE)
@@ -129,7 +154,7 @@ def test_loss_equals_float64_loop(objective):
     _, _, (loss, count) = case.step(lr=0.05, measure=True)
     half = S // 2
     assert loss == pytest.approx(case.loss(case.W_in.astype(float), case.W_out.astype(float), half), rel=1e-5)
-    assert count == sum(1 for s, *_, sign, _, _ in case.pairs() if sign == 1 and s < half)
+    assert count == pytest.approx(sum(weight for s, _, _, sign, weight, _ in case.pairs() if sign == 1 and s < half))
 
 
 @both
@@ -168,13 +193,12 @@ def test_step_is_the_gradient_of_the_loss(objective):
 
 def test_cbow_input_step_is_the_gradient_times_contexts():
     """W_in's step is -lr d loss / d h for each context word of a mean h: c times the gradient."""
-    case = Case("cbow")
+    case = Case("cbow", cut=range(S))
     case.in_scale[:] = 1
     case.left[:] = 0
     case.right[:] = 0
     case.left[0, 5], case.right[0, 5] = 2, 1
     case.contexts[0] = np.arange(M)  # no word twice, so one centre's context words are its own
-    case = _relabelled(case)
     lr = 1e-3
     W_in, _, _ = case.step(lr)
     W64_in, W64_out = case.W_in.astype(float), case.W_out.astype(float)
@@ -190,23 +214,29 @@ def test_cbow_input_step_is_the_gradient_times_contexts():
             assert step == pytest.approx(3 * (up - down) / 2e-5, rel=5e-3, abs=5e-3)
 
 
-def _relabelled(case):
-    case.centres = case.contexts[:, R : R + SEGMENT]
-    case.windows = ((case.left * (R + 1) + case.right) * SEGMENT + np.arange(SEGMENT)).reshape(-1)
-    case.inputs = case.contexts.reshape(-1).astype(np.intp)
-    case.outputs = np.concatenate([case.centres, case.noise], axis=1).reshape(-1).astype(np.intp)
-    return case
-
-
 @both
 def test_segments_without_windows_change_nothing(objective):
     """What fills up a last batch: rows of word 0, no window."""
-    case = Case(objective)
-    case.windows = np.tile(np.arange(SEGMENT), S)
+    case = Case(objective, cut=range(S))
+    case.left[:] = case.right[:] = 0
     W_in, W_out, (loss, count) = case.step(0.05, measure=True)
     np.testing.assert_array_equal(W_in, case.W_in)
     np.testing.assert_array_equal(W_out, case.W_out)
     assert (loss, count) == (0, 0)
+
+
+@both
+def test_a_cut_does_not_outlast_its_batch(objective):
+    """The same kernel, once with segments cut and then without, equals a fresh one."""
+    cut, whole = Case(objective, cut=range(S)), Case(objective, seed=1, cut=())
+    kernel = whole.kernel()
+    kernel.set_rate(0.05)
+    kernel.step(cut.batch())
+    kernel.W_in[:], kernel.W_out[:] = whole.W_in, whole.W_out
+    kernel.step(whole.batch())
+    W_in, W_out, _ = whole.step(0.05)
+    np.testing.assert_array_equal(kernel.W_in, W_in)
+    np.testing.assert_array_equal(kernel.W_out, W_out)
 
 
 @both
@@ -223,8 +253,7 @@ def test_steps_lower_the_loss(objective):
     case = Case(objective)
     kernel = case.kernel()
     kernel.set_rate(0.02)
-    arguments = (case.inputs, case.outputs, case.windows, case.in_scale, case.out_scale)
-    losses = [kernel.step(*arguments, True)[0] for _ in range(60)]
+    losses = [kernel.step(case.batch(), True)[0] for _ in range(60)]
     assert losses[-1] < 0.8 * losses[0]
 
 
@@ -268,19 +297,11 @@ def test_gather():
     np.testing.assert_array_equal(out, W[[2, 0, 2]])
 
 
-def test_window_masks():
-    masks = window_masks(R)
-    assert masks.shape == ((R + 1) ** 2 * SEGMENT, M)
-    row = masks[(2 * (R + 1) + 1) * SEGMENT + 4]  # reaches 2 to the left, 1 to the right, of centre 4
-    assert np.flatnonzero(row).tolist() == [4 + R - 2, 4 + R - 1, 4 + R + 1]
-
-
 def test_descend_and_loss_agree():
     x = np.linspace(-30, 30, 121, dtype=np.float32)
     for sign in (1.0, -1.0):
-        weights = np.full_like(x, 2.5 * sign)
         gradient = x.copy()
-        descend(gradient, np.full_like(x, sign / 2), weights)
+        descend(gradient, np.full_like(x, sign / 2), np.full_like(x, 2.5 * sign))
         np.testing.assert_allclose(gradient / 2, 2.5 * sign * sigmoid(-sign * x.astype(float)), atol=3e-7)
-        one_by_one = [logistic_loss(x[i : i + 1], weights[i : i + 1]) for i in range(len(x))]
+        one_by_one = [logistic_loss(x[i : i + 1], sign, np.float32(2.5)) for i in range(len(x))]
         np.testing.assert_allclose(one_by_one, 2.5 * np.logaddexp(0, -sign * x.astype(float)), rtol=1e-5, atol=1e-6)

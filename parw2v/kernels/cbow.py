@@ -3,16 +3,19 @@
 Centre word i is predicted from the mean h_i of its c_i context vectors:
 
     h_i    = 1/c_i sum_j x_j
-    loss_i = -log s(h_i . y_i) - K E_n log s(-h_i . y_n)
+    loss_i = -log s(h_i . t_i) - K E_n log s(-h_i . y_n)
 
-with the expectation over the N noise words that the segment shares. As in word2vec.c, each context word gets the whole
-of -d loss / d h_i rather than 1/c_i of it, which is the gradient's step c_i times as long for W_in: after one epoch of
-17 M words 14.5 % of analogies were right that way, against 7.9 % with the plain gradient.
+with t_i the centre word's own row of W_out and the expectation over the N noise words that a group of centre words shares.
+As in word2vec.c, each context word gets the whole of -d loss / d h_i rather than 1/c_i of it, which is the gradient's step
+c_i times as long for W_in: after one epoch of 17 M words 14.5 % of analogies were right that way, against 7.9 % with the
+plain gradient. All centre words of a batch take the reach of their windows from one draw.
 
-Per segment, with X (M, D) contexts, A (B, M) window masks, Y (B + N, D) the centres' output vectors and the noise:
+With X the contexts, A the window masks (1 inside), T the targets and Z the noise:
 
-    H = A X / c,   P = H Y^T,   G = a * s(-sign(a) P)      a = 1 for a centre's own column, -K / N for noise, else 0
-    dH = G Y,      X += lr A^T dH,      Y += lr G^T H
+    H = A X / c,                p = rows of H . T,            Q = H Z^T           scores
+    g = s(-p)                   F = -K / N * s(Q)
+    dH = g T + F Z
+    X += lr A^T dH,             T += lr g H,                  Z += lr F^T H       all from the old values
 
 References
 ----------
@@ -23,80 +26,92 @@ from __future__ import annotations
 
 import numpy as np
 
-from parw2v.arraytypes import FloatArray, IndexArray
-from parw2v.batching import SEGMENT
+from parw2v.arraytypes import FloatArray
+from parw2v.batching import Batch
 from parw2v.kernels.losses import descend, logistic_loss
 from parw2v.kernels.rows import add_rows, gather
-from parw2v.kernels.windows import half_signs, window_masks
+from parw2v.windows import SEGMENT, whole_windows
+
+_HALF = np.float32(0.5)
 
 
 class CBOW:
     """The update of one batch and the buffers it reuses; parameters as for `SkipGram`."""
 
     centres_are_inputs = False
-    n_noise = 40
-    """N. CBOW has one positive where skip-gram has several, and needs more noise to be as accurate."""
+    n_noise = 16
+    """N."""
+
+    group_columns = 5
+    """Centre words of each segment in one group, which shares noise: with S segments, 5 S centre words."""
 
     def __init__(self, W_in: FloatArray, W_out: FloatArray, *, radius: int, negatives: int, segments: int) -> None:
-        self.W_in, self.W_out = W_in, W_out
+        self.W_in, self.W_out, self.negatives = W_in, W_out, negatives
         S, B, M, N, D = segments, SEGMENT, SEGMENT + 2 * radius, self.n_noise, W_in.shape[1]
-        self.mask_table = window_masks(radius)
-        contexts = self.mask_table.sum(axis=1)
-        self.has_context = (contexts > 0).astype(np.float32)  # by row of the table
-        self.mean_factor = 1 / np.maximum(contexts, 1)
-        own = np.tile(np.eye(B), (len(contexts) // B, 1))
-        noise = np.full((len(contexts), N), -negatives / N)
-        self.table = (np.concatenate([own, noise], axis=1) * self.has_context[:, None]).astype(np.float32)
-        self.step_table = np.empty_like(self.table)
-        self.X = np.empty((S, M, D), np.float32)
-        self.A = np.empty((S, B, M), np.float32)
-        self.H = np.empty((S, B, D), np.float32)
+        self.n_groups = n_groups = B // self.group_columns
+        self.masks = whole_windows(radius)  # (R + 1, B, M): A for each reach
+        self.means = self.masks / np.maximum(self.masks.sum(axis=2, keepdims=True), 1)
+        self.window = self.masks[radius]
+        self.set_rate(0.0)
+        self.X = np.empty((M, S, D), np.float32)
+        self.H = np.empty((B, S, D), np.float32)
         self.dH = np.empty_like(self.H)
-        self.Y = np.empty((S, B + N, D), np.float32)
-        self.P = np.empty((S, B, B + N), np.float32)
-        self.a = np.empty_like(self.P)
+        self.n = B * S
+        self.each = np.arange(self.n)
+        self.p = np.empty((B, S, 1), np.float32)
+        self.Q = np.empty((B, S, N), np.float32)
+        self.Y_rows = np.empty((B * S + n_groups * N, D), np.float32)
+        self.T, self.Z = self.Y_rows[: B * S].reshape(B, S, D), self.Y_rows[B * S :].reshape(n_groups, N, D)
         self.measured = max(S // 2, 1)  # segments of a batch whose loss is measured: half of them are enough
-        self.half_signs = half_signs(S, B, N)
         # The same buffers under other shapes, as in SkipGram.
-        self.X_rows, self.Y_rows = self.X.reshape(-1, D), self.Y.reshape(-1, D)
-        self.A_rows, self.a_rows = self.A.reshape(S * B, -1), self.a.reshape(S * B, -1)
-        self.Y_transposed, self.P_transposed, self.A_transposed = (
-            b.transpose(0, 2, 1) for b in (self.Y, self.P, self.A)
+        self.X_rows, self.H_rows, self.dH_rows, self.T_rows, self.Z_rows = (
+            buffer.reshape(-1, D) for buffer in (self.X, self.H, self.dH, self.T, self.Z)
         )
+        self.p_rows = self.p.reshape(-1)
+        self.X_wide, self.H_wide, self.dH_wide = (b.reshape(len(b), -1) for b in (self.X, self.H, self.dH))
+        self.X_segments, self.H_segments, self.dH_segments = (b.transpose(1, 0, 2) for b in (self.X, self.H, self.dH))
+        self.H_groups, self.Q_groups, self.dH_groups = (
+            buffer.reshape(n_groups, -1, buffer.shape[2]) for buffer in (self.H, self.Q, self.dH)
+        )
+        self.Z_transposed, self.Q_transposed = self.Z.transpose(0, 2, 1), self.Q_groups.transpose(0, 2, 1)
 
     def set_rate(self, lr: float) -> None:
         """See `SkipGram.set_rate`."""
-        np.multiply(self.table, np.float32(lr / 2), out=self.step_table)
+        self.half_rate = np.float32(lr / 2)
+        self.noise_weight = np.float32(-self.negatives / self.n_noise) * self.half_rate
 
-    def step(
-        self,
-        inputs: IndexArray,
-        outputs: IndexArray,
-        windows: IndexArray,
-        input_scale: FloatArray,
-        output_scale: FloatArray,
-        measure: bool = False,
-    ) -> tuple[float, float]:
+    def step(self, batch: Batch, measure: bool = False) -> tuple[float, float]:
         """Train one batch; returns as `SkipGram.step`, the loss being a sum over centre words with a context."""
-        X, A, H, dH, Y, P, a = self.X, self.A, self.H, self.dH, self.Y, self.P, self.a
-        gather(self.W_in, inputs, self.X_rows)
-        gather(self.W_out, outputs, self.Y_rows)
-        gather(self.mask_table, windows, self.A_rows)
-        gather(self.step_table, windows, self.a_rows)
-        np.matmul(A, X, out=H)
-        H *= self.mean_factor[windows].reshape(*H.shape[:2], 1)
-        np.matmul(H, self.Y_transposed, out=P)
-        loss = centres = 0.0
-        if measure:
-            half = P[: self.measured]
-            windows = windows[: self.measured * SEGMENT]
-            loss = logistic_loss(half, self.table[windows].reshape(half.shape))
-            centres = float(self.has_context[windows].sum())
-        descend(P, self.half_signs, a)
-        np.matmul(P, Y, out=dH)
-        np.matmul(self.P_transposed, H, out=Y)  # dY and dX take the places of Y and X, which are not needed any more
-        np.matmul(self.A_transposed, dH, out=X)
-        # Lock-free, see SkipGram.step.
-        add_rows(self.W_in, inputs, input_scale, self.X_rows)
-        add_rows(self.W_out, outputs, output_scale, self.Y_rows)
-        return loss, centres
+        H, T, p, Q = self.H, self.T, self.p, self.Q
+        gather(self.W_in, batch.inputs, self.X_rows)
+        gather(self.W_out, batch.outputs, self.Y_rows)
+        A = self.masks[batch.reach]
+        np.matmul(self.means[batch.reach], self.X_wide, out=self.H_wide)
+        if len(batch.cut):
+            self.H_segments[batch.cut] = batch.left @ self.X_segments[batch.cut] / np.maximum(batch.contexts, 1)
+        np.vecdot(H, T, out=p[:, :, 0])
+        np.matmul(self.H_groups, self.Z_transposed, out=self.Q_groups)
+        measured = self._loss(batch) if measure else (0.0, 0.0)
+        descend(p, _HALF, self.half_rate)
+        descend(Q, -_HALF, self.noise_weight)
+        np.matmul(self.Q_groups, self.Z, out=self.dH_groups)
+        add_rows(self.dH_rows, self.each, self.p_rows, self.T_rows)
+        np.matmul(self.Q_transposed, self.H_groups, out=self.Z)  # dZ and dX take the places of Z and X,
+        np.matmul(A.T, self.dH_wide, out=self.X_wide)  # which are not needed any more
+        if len(batch.cut):
+            self.X_segments[batch.cut] = batch.left.transpose(0, 2, 1) @ self.dH_segments[batch.cut]
+        # Lock-free, see SkipGram.step. The step of a target is a multiple of h, so no array of such steps is made.
+        targets, noise = batch.outputs[: self.n], batch.outputs[self.n :]
+        target_scale, noise_scale = batch.output_scale[: self.n], batch.output_scale[self.n :]
+        add_rows(self.W_in, batch.inputs, batch.input_scale, self.X_rows)
+        add_rows(self.W_out, targets, target_scale * self.p_rows, self.H_rows)
+        add_rows(self.W_out, noise, noise_scale, self.Z_rows)
+        return measured
+
+    def _loss(self, batch: Batch) -> tuple[float, float]:
+        has_context = np.ones(self.p.shape, np.float32)  # (B, S, 1)
+        has_context[:, batch.cut] = (batch.contexts > 0).transpose(1, 0, 2)
+        has_context = has_context[:, : self.measured]
+        noise = self.negatives / self.n_noise * has_context
+        p, Q = self.p[:, : self.measured], self.Q[:, : self.measured]
+        return logistic_loss(p, 1, has_context) + logistic_loss(Q, -1, noise), float(has_context.sum())
