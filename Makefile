@@ -5,15 +5,25 @@ BIN := $(VENV)/bin
 OUT ?= results/model
 FLAGS ?=
 
-.PHONY: help demo train test check bench bench-gensim clean
+# What the benchmarks take: CORPUS, and MODELS WORKERS EPOCHS ROUNDS ANALOGIES SIMILARITY RESULTS QUICK, all of them optional.
+MEASURE = $(if $(CORPUS),--corpus '$(CORPUS)') $(if $(MODELS),--models $(MODELS)) $(if $(WORKERS),--workers $(WORKERS)) \
+	$(if $(EPOCHS),--epochs $(EPOCHS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ANALOGIES),--analogies '$(ANALOGIES)') \
+	$(if $(SIMILARITY),--similarity $(SIMILARITY)) $(WHERE)
+WHERE = $(if $(RESULTS),--results '$(RESULTS)') $(if $(QUICK),--quick) $(FLAGS)
+
+.PHONY: help demo train test check bench bench-compare bench-scaling bench-peers bench-quality roofline clean
 
 help:
 	@echo 'make demo                 set up, train on the built-in sample, evaluate, draw pictures (under a minute)'
 	@echo 'make test                 set up, run the tests'
 	@echo 'make train CORPUS=text8   train on text8 or a file; more flags in FLAGS="--epochs 3 --dim 200", OUT=results/mine'
 	@echo 'make check                lint and type-check'
-	@echo 'make bench                time each part'
-	@echo 'make bench-gensim CORPUS=FILE   speed and accuracy beside gensim'
+	@echo 'make bench                time each part; make bench-compare sets that beside earlier commits'
+	@echo 'make bench-scaling CORPUS=FILE   speed and accuracy by workers'
+	@echo 'make bench-peers CORPUS=FILE     speed, whole time, memory and accuracy beside gensim and fastText'
+	@echo 'make bench-quality CORPUS=FILE   accuracy by settings'
+	@echo 'make roofline CORPUS=FILE        what share of the peak training reaches, and where the rest goes'
+	@echo '                          benchmarks with QUICK=1 take under two minutes; benchmarks/README.md has their settings'
 	@echo 'make clean                remove what the above made, except trained models and downloads'
 
 demo: $(VENV)/ready
@@ -32,15 +42,27 @@ check: $(VENV)/ready-dev
 	$(BIN)/mypy
 
 bench: $(VENV)/ready-test
-	$(BIN)/python -m pytest benchmarks -p no:cacheprovider --benchmark-only --benchmark-columns=median,iqr,rounds \
-		--benchmark-disable-gc -o addopts= -o python_files='bench_*.py'
+	$(BIN)/python benchmarks/bench_parts.py $(WHERE)
 
-bench-gensim: $(VENV)/ready $(VENV)-peers/ready
-	@test -n "$(CORPUS)" || { echo 'say which text: make bench-gensim CORPUS=FILE'; exit 2; }
-	$(BIN)/python benchmarks/compare.py --corpus '$(CORPUS)' --peer-python $(VENV)-peers/bin/python $(FLAGS)
+bench-compare: $(VENV)/ready-test
+	$(BIN)/pytest-benchmark compare --columns=median,iqr --group-by=name --sort=name $(RUNS)
+
+bench-scaling: $(VENV)/ready
+	$(BIN)/python benchmarks/scaling.py $(MEASURE)
+
+bench-peers: $(VENV)/ready $(VENV)-peers/ready
+	$(BIN)/python benchmarks/peers.py --peer_python $(VENV)-peers/bin/python $(MEASURE)
+
+bench-quality: $(VENV)/ready $(if $(GENSIM),$(VENV)-peers/ready)
+	$(BIN)/python benchmarks/quality.py $(if $(GENSIM),--peer_python $(VENV)-peers/bin/python) \
+		$(if $(GRID),--grid $(GRID)) $(MEASURE)
+
+roofline: $(VENV)/ready
+	$(BIN)/python benchmarks/roofline.py $(MEASURE)
 
 clean:
-	rm -rf $(VENV) $(VENV)-peers build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .benchmarks results/demo
+	rm -rf $(VENV) $(VENV)-peers build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .benchmarks results/demo results/quick \
+		results/bench-*
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
 
 # ------------------------------------------------------------------------------------------------ environments
@@ -63,5 +85,8 @@ $(VENV)/ready-dev: $(VENV)/ready
 
 $(VENV)-peers/ready:
 	@$(PYTHON) -m venv $(VENV)-peers
+	@echo 'installing gensim and building fastText from its source distribution into $(VENV)-peers (a minute or two)'
 	@$(VENV)-peers/bin/python -m pip install --quiet --disable-pip-version-check gensim==4.4.0
+	@$(VENV)-peers/bin/python -m pip install --quiet --disable-pip-version-check --no-binary fasttext fasttext==0.9.3 || \
+		echo 'fastText could not be built (it needs a C++17 compiler): benchmarks leave it out; to try again: make clean'
 	@touch $@

@@ -1,43 +1,47 @@
-"""Train gensim on a file of lines and say how long it took; runs in an environment of its own.
+"""A whole training with gensim, the fastest way it offers; runs in the peers' environment.
 
-Usage: gensim_run.py LINES OUT.npz SETTINGS_JSON. Prints one JSON line. Both of gensim's phases use ``corpus_file``, its
-fastest way.
+``gensim_run.py train LINES OUT SETTINGS`` imports, counts, trains (both from the file: ``corpus_file``), saves in gensim's
+own format with the arrays as NumPy files, and prints a JSON line. ``gensim_run.py export OUT FILE.npz`` turns what was
+saved into arrays to be evaluated.
 """
 
 import json
-import resource
 import sys
 import time
 
 import numpy as np
 from gensim.models import Word2Vec
 
-lines, out, settings = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
-start = time.perf_counter()
-model = Word2Vec(
-    vector_size=settings["dim"],
-    window=settings["window"],
-    negative=settings["neg"],
-    sample=settings["sample"],
-    min_count=settings["min_count"],
-    sg=int(settings["model"] == "skipgram"),
-    alpha=settings["lr"],
-    min_alpha=1e-4,
-    workers=settings["workers"],
-    seed=settings["seed"],
-)
-model.build_vocab(corpus_file=lines)
-ready = time.perf_counter()
-model.train(corpus_file=lines, total_words=model.corpus_total_words, epochs=settings["epochs"])
-end = time.perf_counter()
-words = model.wv.index_to_key
-raw_words = settings["epochs"] * sum(model.wv.get_vecattr(word, "count") for word in words)
-np.savez(out, W_in=model.wv.vectors, words=np.array(words))
-record = {
-    "raw_words": int(raw_words),
-    "prep_seconds": ready - start,
-    "train_seconds": end - ready,
-    "words_per_second": raw_words / (end - ready),
-    "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-}
-print(json.dumps(record))
+
+def train(lines: str, out: str, settings: dict) -> dict:
+    model = Word2Vec(
+        vector_size=settings["dim"],
+        window=settings["window"],
+        negative=settings["neg"],
+        sample=settings["sample"],
+        min_count=settings["min_count"],
+        sg=int(settings["model"] == "skipgram"),
+        alpha=settings["lr"],
+        min_alpha=1e-4,
+        workers=settings["workers"],
+        seed=settings["seed"],
+    )
+    model.build_vocab(corpus_file=lines)
+    start = time.perf_counter()
+    model.train(corpus_file=lines, total_words=model.corpus_total_words, epochs=settings["epochs"])
+    seconds = time.perf_counter() - start
+    model.save(out)
+    words = sum(model.wv.get_vecattr(word, "count") for word in model.wv.index_to_key)
+    return {"raw_words": int(words) * settings["epochs"], "train_seconds": seconds}
+
+
+def export(out: str, path: str) -> None:
+    vectors = Word2Vec.load(out).wv
+    np.savez(path, W_in=vectors.vectors, words=np.array(vectors.index_to_key))
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "train":
+        print(json.dumps(train(sys.argv[2], sys.argv[3], json.loads(sys.argv[4]))), flush=True)
+    else:
+        export(sys.argv[2], sys.argv[3])
