@@ -72,6 +72,8 @@ def block_maker(kernel: SkipGram | CBOW) -> Callable[[], Batches]:
         groups=kernel.n_groups,
         segments=S,
         centres_are_inputs=kernel.centres_are_inputs,
+        workers=1,
+        most=(8.0, 16.0),
     )
 
 

@@ -26,9 +26,6 @@ import numpy as np
 from parw2v.arraytypes import FloatArray, IndexArray, TokenArray
 from parw2v.windows import SEGMENT, window_masks
 
-DAMPING = 2.0
-"""Occurrences of a row in one batch (of all workers together) from which on its gradient is scaled down."""
-
 
 class Batch(NamedTuple):
     """What one step is computed from.
@@ -119,7 +116,8 @@ def make_batches(
     groups: int,
     segments: int,
     centres_are_inputs: bool,
-    workers: int = 1,
+    workers: int,
+    most: tuple[float, float],
 ) -> Batches:
     """Subsample, draw windows and noise, shuffle, and lay out the row numbers of every batch of a block.
 
@@ -147,6 +145,8 @@ def make_batches(
         True for skip-gram, which weights the whole window; False for CBOW, which draws its reach.
     workers : int
         How many workers train at once; damping counts what all of them do.
+    most : (float, float)
+        Occurrences of a row of W_in and of W_out, in a batch of each worker together, beyond which damping sets in.
     """
     radius = (window.shape[1] - SEGMENT) // 2
     words, ends = _subsample(tokens, rng, keep)
@@ -180,6 +180,7 @@ def make_batches(
         radius=radius,
         centres_are_inputs=centres_are_inputs,
         workers=workers,
+        most=most,
     )
     return Batches(
         inputs,
@@ -277,13 +278,14 @@ def damping(
     radius: int,
     centres_are_inputs: bool,
     workers: int,
+    most: tuple[float, float],
 ) -> tuple[FloatArray, FloatArray]:
     """Scale factors that keep a batch from moving a frequent row too far.
 
     Every gradient of a batch is computed from the same copy of a row, so a row that occurs n times in it takes one step
-    n times as long. From `DAMPING` expected occurrences on, the sum is scaled to what that many would give. Workers add
-    up: what the others do at the same time is computed from as old a copy. What is expected follows from how often a
-    word occurs in this block, so one that is frequent in this stretch of the text only is damped too.
+    n times as long. From `most` expected occurrences on, the sum is scaled to what that many would give. Workers add
+    up: what the others do at the same time is computed from as old a copy (docs/many-cores.md). What is expected follows
+    from how often a word occurs in this block, so one that is frequent in this stretch of the text only is damped too.
 
     Parameters
     ----------
@@ -293,7 +295,7 @@ def damping(
         Probability of each word to be drawn as noise.
     noise_rows : int
         Noise words in a batch.
-    segments, radius, centres_are_inputs, workers
+    segments, radius, centres_are_inputs, workers, most
         See `make_batches`.
 
     Returns
@@ -306,8 +308,8 @@ def damping(
     as_noise = noise_share * noise_rows
     inputs, targets = (as_centre, as_context) if centres_are_inputs else (as_context, as_centre)
 
-    def factor(expected: FloatArray) -> FloatArray:
-        scaled: FloatArray = (DAMPING / np.maximum(DAMPING, 1 + workers * expected)).astype(np.float32)
+    def factor(expected: FloatArray, most: float) -> FloatArray:
+        scaled: FloatArray = (most / np.maximum(most, 1 + workers * expected)).astype(np.float32)
         return scaled
 
-    return factor(inputs), factor(targets + as_noise)
+    return factor(inputs, most[0]), factor(targets + as_noise, most[1])

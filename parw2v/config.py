@@ -30,7 +30,7 @@ class TrainSettings:
     epochs: int = _setting(5, "passes over the corpus")
     lr: float | None = _setting(None, "learning rate at the start (default: 0.025 for skipgram, 0.05 for cbow)")
     lr_min: float = _setting(0.0001, "floor of the learning rate, which falls linearly")
-    window: int = _setting(5, "context words on each side, at most; drawn from 1 to this for each word")
+    window: int = _setting(5, "context words on each side, at most; nearer ones count more")
     batch_size: int = _setting(240, f"centre words a gradient step, rounded up to a multiple of {SEGMENT}")
     sample: float = _setting(1e-3, "subsample words more frequent than this; 0 for none")
     sample_rule: str = _setting(

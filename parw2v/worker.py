@@ -81,6 +81,7 @@ def prepare(setup: WorkerSetup) -> Callable[[BlockTask], BlockResult]:
     )
     progress = shared["progress"]
     share = noise_share(shared["noise"], len(shared["keep"]))
+    most = max(kernel.step_in / setup.lr, 1.0), max(kernel.step_out / setup.lr, 1.0)
 
     def train(task: BlockTask) -> BlockResult:
         seed = np.random.SeedSequence(setup.plan.seed, spawn_key=(task.epoch, task.block))
@@ -99,6 +100,7 @@ def prepare(setup: WorkerSetup) -> Callable[[BlockTask], BlockResult]:
             segments=setup.segments,
             centres_are_inputs=kernel.centres_are_inputs,
             workers=setup.n_workers,
+            most=most,
         )
         loss_sum = loss_count = 0.0
         words_before = int(progress[task.worker])

@@ -39,6 +39,10 @@ class CBOW:
     """The update of one batch and the buffers it reuses; parameters as for `SkipGram`."""
 
     centres_are_inputs = False
+    step_in, step_out = 0.8, 0.8
+    """Occurrences of a row of W_in and of W_out, times the learning rate, that may be computed from one copy of it; damping
+    keeps more from doing more. See SkipGram (docs/many-cores.md)."""
+
     n_noise = 16
     """N."""
 

@@ -48,6 +48,10 @@ class SkipGram:
     """
 
     centres_are_inputs = True
+    step_in, step_out = 0.2, 0.4
+    """Occurrences of a row of W_in and of W_out, times the learning rate, that may be computed from one copy of it; damping
+    keeps more from doing more. Four times as much diverges with 64 workers (docs/many-cores.md)."""
+
     n_noise = 20
     """N. Fewer cost accuracy, more cost speed (benchmarks/README.md)."""
 
