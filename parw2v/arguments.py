@@ -93,6 +93,14 @@ def _train_flags(parser: argparse.ArgumentParser) -> None:
     data.add_argument("--raw", action="store_true", help="take words as they stand between spaces instead of cleaning")
     data.add_argument("--max_tokens", type=int, metavar="N", help="read only the first N words")
     data.add_argument("--data_dir", type=Path, default=Path("data"), metavar="DIR", help="where text8 is kept")
+    data.add_argument(
+        "--cache_dir",
+        type=Path,
+        metavar="DIR",
+        help="where encoded texts are kept for later runs, up to 4 GB (default: ~/.cache/parw2v, "
+        "or parw2v in $XDG_CACHE_HOME)",
+    )
+    data.add_argument("--no_cache", action="store_true", help="read the text anew and keep nothing")
 
     model = parser.add_argument_group("model")
     model.add_argument("--model", choices=OBJECTIVES, default="skipgram", help="training objective")

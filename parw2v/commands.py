@@ -16,10 +16,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any
 
-from tqdm import tqdm
-
 from parw2v.arguments import parse, train_settings
 from parw2v.arraytypes import FloatArray
+from parw2v.cache import CorpusCache, corpus_key, default_directory
 from parw2v.checkpoint import remove_checkpoints
 from parw2v.config import TrainSettings
 from parw2v.console import duration, show_progress
@@ -83,12 +82,17 @@ def train(arguments: argparse.Namespace) -> int:
     if out.is_dir():
         raise Parw2vError(f"{out}: is a directory; choose another --out")
     lock = out.with_name(f".{out.name}.lock")
-    with exclusive(lock, str(out)), ScratchDirectory(out.parent) as scratch, _RunLog(arguments) as log:
+    with (
+        exclusive(lock, str(out)),
+        ScratchDirectory(out.parent) as scratch,
+        _RunLog(arguments) as log,
+        _cache(arguments) as cache,
+    ):
         started = time.perf_counter()
         checkpoints = out.with_name(f"{out.stem}-checkpoints")
         _remove_unfinished(out, checkpoints)
         evaluator = _Evaluator(arguments)
-        vocab, corpus = _encode(arguments, scratch)
+        vocab, corpus = _encode(arguments, settings.n_workers, scratch, cache)
         model = Word2Vec(vocab, arguments.dim, arguments.neg, arguments.model, seed=settings.seed)
         trainer = Trainer(model, vocab, corpus, settings=settings, checkpoint_dir=checkpoints, resume=arguments.resume)
         _say_resume(arguments, trainer)
@@ -134,8 +138,18 @@ def _remove_unfinished(out: Path, checkpoints: Path) -> None:
         left.unlink(missing_ok=True)
 
 
-def _encode(arguments: argparse.Namespace, scratch: Path) -> tuple[Vocabulary, Corpus]:
-    """Find the text, read it and leave it encoded in `scratch`."""
+def _cache(arguments: argparse.Namespace) -> contextlib.AbstractContextManager[CorpusCache | None]:
+    """The cache of encoded corpora, if there is to be one."""
+    directory = arguments.cache_dir or default_directory()
+    if directory is None or arguments.no_cache or arguments.corpus in ("sample", "-"):
+        return contextlib.nullcontext()
+    return CorpusCache(directory, lambda text: _say(arguments, f"parw2v: warning: {text}"))
+
+
+def _encode(
+    arguments: argparse.Namespace, readers: int, scratch: Path, cache: CorpusCache | None
+) -> tuple[Vocabulary, Corpus]:
+    """Find the text, and take its encoded form from the cache or read it and leave it encoded in `scratch`."""
     source: str | Path = arguments.corpus
     if source == "text8":
         from parw2v.datasets import fetch_text8
@@ -147,23 +161,35 @@ def _encode(arguments: argparse.Namespace, scratch: Path) -> tuple[Vocabulary, C
         source = scratch / "sample.txt"
         source.write_text(sample_text(), encoding="utf-8")
     started = time.perf_counter()
-    hidden = arguments.quiet or not sys.stderr.isatty()
-    with tqdm(unit=" words", unit_scale=True, desc="reading", leave=False, disable=hidden) as bar:
+    how: dict[str, Any] = {"min_count": arguments.min_count, "raw": arguments.raw, "max_tokens": arguments.max_tokens}
+    key = corpus_key(source, **how) if cache else None
+    if cache and key and (found := cache.find(key)):
+        vocab, corpus = found
+        _say(arguments, f"{len(corpus):,} words of {len(vocab):,} kinds, read earlier ({cache.directory})")
+        return found
+    with _reading_bar(arguments) as advance:
+        vocab, corpus = encode_text(source, scratch, **how, progress=advance, readers=readers)
+    took = duration(time.perf_counter() - started)
+    _say(arguments, f"read {len(corpus):,} words of {len(vocab):,} kinds in {took}")
+    if cache and key:
+        cache.keep(key, vocab, corpus)
+    return vocab, corpus
+
+
+@contextlib.contextmanager
+def _reading_bar(arguments: argparse.Namespace) -> Iterator[Callable[[int], None]]:
+    """Show on a terminal how many words have been read; yields who is to be told."""
+    if arguments.quiet or not sys.stderr.isatty():
+        yield lambda words: None
+        return
+    from tqdm import tqdm
+
+    with tqdm(unit=" words", unit_scale=True, desc="reading", leave=False) as bar:
 
         def advance(words: int) -> None:
             bar.update(words - bar.n)
 
-        vocab, corpus = encode_text(
-            source,
-            scratch,
-            min_count=arguments.min_count,
-            raw=arguments.raw,
-            max_tokens=arguments.max_tokens,
-            progress=advance,
-        )
-    took = duration(time.perf_counter() - started)
-    _say(arguments, f"read {len(corpus):,} words of {len(vocab):,} kinds in {took}")
-    return vocab, corpus
+        yield advance
 
 
 def _settings_record(arguments: argparse.Namespace, settings: TrainSettings, trainer: Trainer) -> dict[str, Any]:

@@ -21,11 +21,13 @@ from pathlib import Path
 
 import numpy as np
 
-from parw2v.arraytypes import CountArray, TokenArray
+from parw2v.arraytypes import TokenArray
+from parw2v.config import available_cores
 from parw2v.errors import CorpusError
 from parw2v.files import process_lives
-from parw2v.text import MAX_SENTENCE_WORDS, SENTENCE_END, read_tokens
-from parw2v.vocabulary import MAX_WORD_CHARACTERS, Vocabulary
+from parw2v.reading import Reading
+from parw2v.text import MAX_SENTENCE_WORDS
+from parw2v.vocabulary import Vocabulary
 
 MAX_BLOCK_WORDS = 1 << 18
 """Raw words in a block of a large corpus: about a tenth of a second of training for one worker."""
@@ -34,8 +36,6 @@ MIN_BLOCK_WORDS = 1 << 13
 CHUNKS_IN_A_BLOCK = 32
 BLOCKS_IN_AN_EPOCH = 32
 """A small corpus is cut into about this many blocks, so that the workers finish an epoch together."""
-
-_STRETCH_WORDS = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -117,8 +117,17 @@ class Corpus:
     def fingerprint(self) -> str:
         """SHA-256 of the encoded ids."""
         if self._fingerprint is None:
-            self._fingerprint = hashlib.sha256(self._map().data).hexdigest()
+            self._fingerprint = self._sha256()
         return self._fingerprint
+
+    def _sha256(self) -> str:
+        if self.path is None:
+            return hashlib.sha256(self._map().data).hexdigest()
+        try:
+            with self.path.open("rb") as file:  # not mapped: pages that are mapped count as memory in use
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise CorpusError(f"{self.path}: the encoded corpus cannot be read ({error.strerror or error})") from error
 
     @classmethod
     def from_sentences(cls, sentences: Iterable[list[str]], index: dict[str, int]) -> Corpus:
@@ -197,11 +206,12 @@ def encode_text(
     raw: bool = False,
     max_tokens: int | None = None,
     progress: Callable[[int], None] = lambda words: None,
+    readers: int | None = None,
 ) -> tuple[Vocabulary, Corpus]:
-    """Read a text once and leave it encoded on disk; memory holds its distinct words and one piece of it.
+    """Read a text once and leave it encoded on disk; memory holds its distinct words and a stretch of it.
 
-    Words get provisional ids at first sight, which go to disk while they are counted; once the vocabulary is known the
-    provisional ids are replaced piece by piece.
+    Words get numbers at first sight, which go to disk while they are counted; once the vocabulary is known the numbers are
+    replaced by ids, stretch by stretch. The result does not depend on `readers`.
 
     Parameters
     ----------
@@ -213,106 +223,35 @@ def encode_text(
         See `Vocabulary`.
     progress : callable
         Told the number of words read, now and then.
+    readers : int, optional
+        Processes that may read (see `parw2v.reading`); all cores unless told.
 
     Raises
     ------
     CorpusError, VocabularyError
         The text cannot be read, or leaves nothing to train on; or the disk is full.
     """
-    provisional = directory / "provisional.i32"
     unfinished = directory / "unfinished.i32"
     final = directory / "corpus.i32"
+    vocabulary = Vocabulary(min_count)
+    n_readers = available_cores() if readers is None else readers
     try:
-        words, counts = _intern(read_tokens(source, raw=raw, max_tokens=max_tokens), provisional, progress)
-        if not words:
-            raise CorpusError(f"{source}: holds no words; give a text in UTF-8" + ("" if raw else ", or try --raw"))
-        vocabulary = Vocabulary(min_count)
-        new_ids = vocabulary.assign([word.decode() for word in words], counts)
-        # Provisional id 0 is the sentence end.
-        fingerprint = _remap(provisional, unfinished, np.concatenate([np.array([-2], np.int32), new_ids]))
-        unfinished.replace(final)
+        with Reading(source, directory, raw=raw, max_tokens=max_tokens, readers=n_readers) as reading:
+            words, counts = reading.count(progress)
+            if not counts.any():
+                raise CorpusError(f"{source}: holds no words; give a text in UTF-8" + ("" if raw else ", or try --raw"))
+            frequent = np.flatnonzero(counts >= min_count)
+            new_ids = np.full(len(counts), -1, np.int32)
+            n_distinct = int(np.count_nonzero(counts))
+            new_ids[frequent] = vocabulary.assign(words.words(frequent), counts[frequent], n_distinct)
+            reading.encode(new_ids, unfinished)
+            unfinished.replace(final)
     except OSError as error:
         raise CorpusError(f"{directory}: the encoded corpus cannot be written ({error.strerror or error})") from error
     finally:
-        for path in (provisional, unfinished):
-            with suppress(OSError):
-                path.unlink()
-    return vocabulary, Corpus(path=final, fingerprint=fingerprint)
-
-
-class _ProvisionalIds(dict[bytes, int]):
-    """Numbers words at first sight; those too long for a vocabulary share one number and are not stored."""
-
-    _TOO_LONG = b"x" * (4 * MAX_WORD_CHARACTERS + 1)  # characters of 4 bytes at most: as good as any of them
-
-    def __missing__(self, word: bytes) -> int:
-        return self.setdefault(word if len(word) < len(self._TOO_LONG) else self._TOO_LONG, len(self))
-
-
-def _intern(
-    pieces: Iterable[list[bytes]], path: Path, progress: Callable[[int], None]
-) -> tuple[list[bytes], CountArray]:
-    """Write provisional ids (0 after each sentence, the words from 1 on); returns the words and their counts."""
-    index = _ProvisionalIds({SENTENCE_END: 0})
-    counts = np.zeros(1, np.int64)
-    open_words = 0  # of a sentence that goes on into the next stretch
-    n_words = 0
-    with path.open("wb") as file:
-        for stretch in _stretches(np.fromiter(map(index.__getitem__, t), np.int32, len(t)) for t in pieces):
-            new_counts = np.bincount(stretch, minlength=len(index))
-            new_counts[: len(counts)] += counts
-            counts = new_counts
-            n_words += int(np.count_nonzero(stretch))
-            progress(n_words)
-            stretch, open_words = _cut_long(stretch, open_words)
-            stretch.tofile(file)
-        np.zeros(1, np.int32).tofile(file)
-    return list(index)[1:], counts[1:]
-
-
-def _stretches(pieces: Iterable[TokenArray]) -> Iterator[TokenArray]:
-    """Join small pieces until they are worth a pass over the counts of all words."""
-    waiting: list[TokenArray] = []
-    for piece in pieces:
-        waiting.append(piece)
-        if sum(map(len, waiting)) >= _STRETCH_WORDS:
-            yield np.concatenate(waiting)
-            waiting = []
-    if waiting:
-        yield np.concatenate(waiting)
-
-
-def _cut_long(ids: TokenArray, open_words: int) -> tuple[TokenArray, int]:
-    """Insert a sentence end (0) after each `MAX_SENTENCE_WORDS` words without one.
-
-    `open_words` words of the first sentence came before these; returned is the same number for what comes after.
-    """
-    if not len(ids):
-        return ids, open_words
-    position = np.arange(len(ids))
-    last_end = np.maximum.accumulate(np.where(ids == 0, position, -1 - open_words))
-    words_so_far = position - last_end
-    full = np.flatnonzero((words_so_far > 0) & (words_so_far % MAX_SENTENCE_WORDS == 0))
-    return np.insert(ids, full + 1, 0), int(words_so_far[-1]) % MAX_SENTENCE_WORDS
-
-
-def _remap(provisional: Path, final: Path, new_ids: TokenArray) -> str:
-    """Replace provisional ids by final ones, drop the rest and mark sentence ends; returns the SHA-256 of the result."""
-    digest = hashlib.sha256()
-    tail = np.zeros(0, np.int32)
-    with provisional.open("rb") as source, final.open("wb") as sink:
-        while len(piece := np.fromfile(source, np.int32, _STRETCH_WORDS)):
-            piece = np.concatenate([tail, piece])
-            whole = int(np.flatnonzero(piece == 0)[-1]) + 1 if (piece == 0).any() else 0
-            tail = piece[whole:]
-            ids = new_ids[piece[:whole]]
-            ids = ids[ids != -1]
-            ends = ids == -2
-            ids[:-1][ends[1:]] ^= -1  # ~id; a sentence left empty marks its neighbour's end marker, dropped next
-            ids = ids[~ends]
-            sink.write(ids.data)
-            digest.update(ids.data)
-    return digest.hexdigest()
+        with suppress(OSError):
+            unfinished.unlink()
+    return vocabulary, Corpus(path=final)
 
 
 class ScratchDirectory:

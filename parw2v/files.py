@@ -103,6 +103,34 @@ def _locked(path: Path) -> TextIO:
         file.close()
 
 
+def try_lock(path: Path, *, shared: bool = False) -> BinaryIO | None:
+    """Open a file that is there and lock it until it is closed; shared or for this process alone.
+
+    Returns
+    -------
+    file or None
+        None if another process holds a lock that this one cannot be beside, or removed the file meanwhile.
+
+    Raises
+    ------
+    OSError
+        There is no such file, or no way to lock it.
+    """
+    file = path.open("rb" if shared else "r+b")
+    try:
+        fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                return file
+    except BlockingIOError:
+        pass
+    except BaseException:
+        file.close()
+        raise
+    file.close()
+    return None
+
+
 def process_lives(pid: int) -> bool:
     """Tell whether a process with this number exists."""
     try:

@@ -17,17 +17,23 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import os
 import re
 import sys
 import unicodedata
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
-from functools import cache
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import BinaryIO, cast
 
+import numpy as np
+import numpy.typing as npt
+
 from parw2v.errors import CorpusError, SettingsError
+
+TOKENISER_VERSION = 1
+"""Goes up when a text would give other words or sentences than before; what was encoded until then is not used again."""
 
 MAX_SENTENCE_WORDS = 1000
 """A longer line is cut into sentences of this many words (word2vec.c's limit)."""
@@ -35,8 +41,16 @@ MAX_SENTENCE_WORDS = 1000
 SENTENCE_END = b"\0"
 """Stands between sentences in a list of byte tokens; no word contains it."""
 
+MAX_WORD_CHARACTERS = 100
+"""Longer tokens are left out of a vocabulary: they are addresses or debris, and one of them would widen a model file's
+word array for all (word2vec.c cuts words at the same length)."""
+
 PIECE_BYTES = 1 << 18
-"""Text is split this much at a time: a piece and its tokens stay in the processor's cache."""
+"""Text is taken this much at a time: a piece and what is made of it stay in the processor's cache."""
+
+LONGEST_RUN = 1 << 22
+"""A longer run of bytes without white space is cut every so many bytes: it is no word of any language, and memory stays
+bounded whatever a file holds. At least twice `PIECE_BYTES`, so that where the pieces end makes no difference."""
 
 
 class Tokens(list[str]):
@@ -118,17 +132,22 @@ def read_tokens(source: str | Path, *, raw: bool = False, max_tokens: int | None
     SettingsError
         `max_tokens` is less than 1.
     """
-    if max_tokens is not None and max_tokens < 1:
-        raise SettingsError(f"max_tokens is {max_tokens}; it must be at least 1")
-    left = sys.maxsize if max_tokens is None else max_tokens
-    for piece in _pieces(source):
-        tokens = (_split_raw if raw else _split_clean)(piece)
+    left = words_wanted(max_tokens)
+    for piece in pieces(source):
+        tokens = normalised(piece, raw=raw).replace(b"\n", b" \0 ").split()
         words = len(tokens) - tokens.count(SENTENCE_END)
         if words >= left:
             yield _first_words(tokens, left)
             return
         left -= words
         yield tokens
+
+
+def words_wanted(max_tokens: int | None) -> int:
+    """How many words `max_tokens` asks for; SettingsError where that is less than 1."""
+    if max_tokens is not None and max_tokens < 1:
+        raise SettingsError(f"max_tokens is {max_tokens}; it must be at least 1")
+    return sys.maxsize if max_tokens is None else max_tokens
 
 
 def _first_words(tokens: list[bytes], n: int) -> list[bytes]:
@@ -140,32 +159,90 @@ def _first_words(tokens: list[bytes], n: int) -> list[bytes]:
     return tokens
 
 
-def _pieces(source: str | Path) -> Iterator[bytes]:
+# ---------------------------------------------------------------------------------------------- the bytes of a file
+
+_SPACE = re.compile(rb"[\n \t\r\v\f\0]")
+
+
+def compression(source: str | Path) -> str:
+    """``.gz``, ``.bz2``, ``.xz``, or nothing: how a text is packed, by its name."""
+    suffix = Path(source).suffix.lower()
+    return suffix if suffix in (".gz", ".bz2", ".xz") else ""
+
+
+def is_plain(source: str | Path) -> bool:
+    """Whether a text can be read from any place in it on: a file, and not compressed."""
+    return str(source) != "-" and not compression(source) and Path(source).is_file()
+
+
+def pieces(source: str | Path, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
     """Yield the text in runs of about `PIECE_BYTES` that end at white space, so that no word is cut.
 
-    A run of several megabytes without white space is no word of any language: it is passed on in parts, so that memory
-    stays bounded whatever the file holds.
+    Parameters
+    ----------
+    source : path or "-"
+        See `read_tokens`.
+    start, stop : int
+        Which bytes of it, for a text that `is_plain`; two neighbours of what `cuts` returned.
+
+    Raises
+    ------
+    CorpusError
+        See `read_tokens`; or the file became shorter.
     """
     tail = b""
-    first = True
-    try:
-        with _open(source) as stream:
-            while block := stream.read(PIECE_BYTES):
-                block = tail + block
-                if first:
-                    block, first = _without_bom(block, source), False
-                cut = _after_last(b"\n ", block) or _after_last(b"\t\r\v\f\0", block)
-                if cut == 0 and len(block) >= 16 * PIECE_BYTES:
-                    cut = _last_character(block)
-                if cut:
-                    yield block[:cut]
-                tail = block[cut:]
-    except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
-        raise CorpusError(f"{source}: the compressed file is damaged or cut short ({error}); fetch it again") from error
-    except OSError as error:
-        raise CorpusError(f"{source}: cannot be read ({error.strerror or error}); check --corpus") from error
+    position = start
+    with _blaming(source), _open(source) as stream:
+        if start:
+            stream.seek(start)
+        while block := stream.read(PIECE_BYTES if stop is None else min(PIECE_BYTES, stop - position)):
+            text = tail + (block if position else _without_bom(block, source))
+            position += len(block)
+            while len(text) > LONGEST_RUN and not _SPACE.search(text, 0, LONGEST_RUN):
+                cut = _character_start(text, LONGEST_RUN)
+                yield text[:cut]
+                text = text[cut:]
+            cut = _after_last(b"\n ", text) or _after_last(b"\t\r\v\f\0", text)
+            if cut:
+                yield text[:cut]
+            tail = text[cut:]
+    if stop is not None and position < stop:
+        raise CorpusError(f"{source}: became shorter while it was read; read it again")
     if tail:
         yield tail
+
+
+def cuts(source: str | Path, n_ranges: int, range_bytes: int) -> list[int]:
+    """Where to cut a text that `is_plain` into about equal ranges for `pieces`: after white space.
+
+    Parameters
+    ----------
+    n_ranges : int
+        As many as this, but no more than one for each `range_bytes`.
+
+    Returns
+    -------
+    list of int
+        Positions in ascending order, the first 0, the last the size of the file.
+
+    Raises
+    ------
+    CorpusError
+        See `read_tokens`.
+    """
+    with _blaming(source), _open(source) as stream:
+        size = stream.seek(0, os.SEEK_END)
+        n_ranges = min(n_ranges, size // range_bytes)
+        found = [0]
+        for i in range(1, n_ranges):
+            position = stream.seek(max(size * i // n_ranges, found[-1]))
+            space = None
+            while not space and (block := stream.read(PIECE_BYTES)):
+                space = _SPACE.search(block)
+                position += space.end() if space else len(block)
+            if position < size:
+                found.append(position)
+    return [*found, size]
 
 
 def _after_last(separators: bytes, block: bytes) -> int:
@@ -173,10 +250,21 @@ def _after_last(separators: bytes, block: bytes) -> int:
     return max(map(block.rfind, separators)) + 1
 
 
-def _last_character(block: bytes) -> int:
-    """Where the last character of a block starts, so that a cut there goes through none."""
-    last = range(len(block) - 1, len(block) - 5, -1)
-    return next((i for i in last if block[i] & 0xC0 != 0x80), len(block))
+def _character_start(text: bytes, position: int) -> int:
+    """The start of the character that `position` is in, so that a cut there goes through none."""
+    candidates = range(position, max(position - 4, 0), -1)
+    return next((i for i in candidates if text[i] & 0xC0 != 0x80), position)
+
+
+@contextmanager
+def _blaming(source: str | Path) -> Iterator[None]:
+    """Say in one line what is wrong with a file."""
+    try:
+        yield
+    except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
+        raise CorpusError(f"{source}: the compressed file is damaged or cut short ({error}); fetch it again") from error
+    except OSError as error:
+        raise CorpusError(f"{source}: cannot be read ({error.strerror or error}); check --corpus") from error
 
 
 def _open(source: str | Path) -> AbstractContextManager[BinaryIO]:
@@ -187,7 +275,7 @@ def _open(source: str | Path) -> AbstractContextManager[BinaryIO]:
         raise CorpusError(
             f"{path}: is a directory; give one text file (join several with: cat DIR/*.txt | ... --corpus -)"
         )
-    match path.suffix.lower():
+    match compression(path):
         case ".gz":
             return cast(BinaryIO, gzip.open(path, "rb"))
         case ".bz2":
@@ -205,34 +293,38 @@ def _without_bom(start: bytes, source: str | Path) -> bytes:
 
 # ---------------------------------------------------------------------------------------------- words of one piece
 
-# Pure ASCII, most of most texts in Latin script, is cleaned by one table look-up a byte.
+# Pure ASCII, most of most texts in Latin script, is done by one table look-up a byte.
 _ASCII_CLEAN = bytes(
     ord(chr(byte).lower()) if chr(byte).isalnum() and byte < 128 else 10 if byte == 10 else 32 for byte in range(256)
 )
+_RAW = bytes(32 if byte in b"\t\r\v\f\0" else byte for byte in range(256))
+
+# What a character becomes, by code point: its lower case if it is part of words, else a space; 0 if not asked for yet.
+_CLEAN = np.zeros(sys.maxunicode + 1, "<u4")
+_CLEAN[[0, 10]] = 32, 10
+
+_CASED_IN_CONTEXT = "\u0130\u03a3"
+"""The two characters whose lower case is more than one character, or depends on the next ones."""
 
 
-@cache
-def _separators() -> re.Pattern[str]:
-    """Match each character that separates words: ``\\w`` knows letters and digits but not combining marks."""
-    candidates = map(chr, (*range(0x300, 0x20000), *range(0xE0100, 0xE01F0)))
-    marks = "".join(character for character in candidates if unicodedata.category(character)[0] == "M")
-    return re.compile(f"[^\\w\\s{marks}]|_")
-
-
-def _split_clean(piece: bytes) -> list[bytes]:
+def normalised(piece: bytes, *, raw: bool) -> bytes:
+    """The words of a piece of text in UTF-8, with nothing between them but spaces and line feeds."""
+    if raw:
+        return (piece if piece.isascii() else piece.decode("utf-8", errors="replace").encode()).translate(_RAW)
     if piece.isascii():
-        piece = piece.translate(_ASCII_CLEAN)
-    else:
-        text = piece.replace(SENTENCE_END, b" ").decode("utf-8", errors="replace").lower()
-        # Only "\n" ends a sentence: str knows other line ends and spaces, bytes.split does not.
-        piece = _separators().sub(" ", _UNICODE_SPACE.sub(" ", text)).encode()
-    return piece.replace(b"\n", b" \0 ").split()
+        return piece.translate(_ASCII_CLEAN)
+    text = piece.decode("utf-8", errors="replace")
+    if any(character in text for character in _CASED_IN_CONTEXT):
+        text = text.lower()
+    points = np.frombuffer(text.encode("utf-32-le"), "<u4").astype(np.intp)
+    cleaned = _CLEAN.take(points)
+    if not cleaned.all():
+        _look_up(points[cleaned == 0])
+        cleaned = _CLEAN.take(points)
+    return cleaned.tobytes().decode("utf-32-le").encode()
 
 
-_UNICODE_SPACE = re.compile(r"[^\S\n]")
-
-
-def _split_raw(piece: bytes) -> list[bytes]:
-    if not piece.isascii():
-        piece = piece.decode("utf-8", errors="replace").encode()
-    return piece.replace(SENTENCE_END, b" ").replace(b"\n", b" \0 ").split()
+def _look_up(points: npt.NDArray[np.intp]) -> None:
+    for point in np.unique(points).tolist():
+        lower = chr(point).lower()
+        _CLEAN[point] = ord(lower) if unicodedata.category(lower)[0] in "LNM" else 32

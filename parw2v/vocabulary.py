@@ -14,14 +14,10 @@ import numpy as np
 from parw2v.arraytypes import CountArray, TokenArray
 from parw2v.errors import VocabularyError
 from parw2v.files import atomic_write
-from parw2v.text import sentences_of
+from parw2v.text import MAX_WORD_CHARACTERS, sentences_of
 
 if TYPE_CHECKING:
     from parw2v.corpus import Corpus
-
-MAX_WORD_CHARACTERS = 100
-"""Longer tokens are left out of a vocabulary: they are addresses or debris, and one of them would widen a model file's
-word array for all (word2vec.c cuts words at the same length)."""
 
 
 class Vocabulary:
@@ -82,8 +78,15 @@ class Vocabulary:
         self.assign(list(counter), np.fromiter(counter.values(), np.int64, len(counter)))
         return self
 
-    def assign(self, words: Sequence[str], counts: CountArray) -> TokenArray:
+    def assign(self, words: Sequence[str], counts: CountArray, n_distinct: int | None = None) -> TokenArray:
         """Take over distinct words with their counts, pruned and sorted; returns where each one went.
+
+        Parameters
+        ----------
+        words : (n,) list of str
+        counts : (n,) int64
+        n_distinct : int, optional
+            Distinct words in the text, where the rare ones among them are not given.
 
         Returns
         -------
@@ -92,10 +95,11 @@ class Vocabulary:
         """
         frequent = np.flatnonzero(counts >= self.min_count).tolist()
         kept = [i for i in frequent if 0 < len(words[i]) <= MAX_WORD_CHARACTERS and "\0" not in words[i]]
-        kept.sort(key=lambda i: (-counts[i], words[i]))
+        kept.sort(key=words.__getitem__)
+        kept = np.array(kept, np.intp)[np.argsort(-counts[kept], kind="stable")].tolist()
         if len(kept) < 2:
             raise VocabularyError(
-                f"only {len(kept)} of {len(words):,} distinct words occur at least {self.min_count} times; "
+                f"only {len(kept)} of {n_distinct or len(words):,} distinct words occur at least {self.min_count} times; "
                 "training needs two or more: lower --min_count or give more text"
             )
         self.words = [words[i] for i in kept]
@@ -119,14 +123,18 @@ class Vocabulary:
 
     def save(self, path: str | Path) -> Path:
         """Write the vocabulary as JSON, atomically; returns the path."""
+        text = self.to_json()
+        return atomic_write(Path(path), lambda file: file.write(text))
+
+    def to_json(self) -> bytes:
+        """What `save` writes."""
         record = {
             "format": "parw2v vocabulary 1",
             "min_count": self.min_count,
             "words": self.words,
             "counts": self.counts.tolist(),
         }
-        text = json.dumps(record, ensure_ascii=False).encode("utf-8", "surrogatepass")
-        return atomic_write(Path(path), lambda file: file.write(text))
+        return json.dumps(record, ensure_ascii=False).encode("utf-8", "surrogatepass")
 
     @classmethod
     def load(cls, path: str | Path) -> Vocabulary:
@@ -138,16 +146,24 @@ class Vocabulary:
             The file is missing, no vocabulary, or inconsistent.
         """
         try:
-            record = json.loads(Path(path).read_bytes())
+            return cls.from_json(Path(path).read_bytes())
+        except OSError as error:
+            raise VocabularyError(f"{path}: cannot be read ({error.strerror})") from error
+        except VocabularyError as error:
+            raise VocabularyError(f"{path}: {error}") from error
+
+    @classmethod
+    def from_json(cls, text: bytes) -> Vocabulary:
+        """Restore what `to_json` made; VocabularyError if it is something else, or inconsistent."""
+        try:
+            record = json.loads(text)
             if record["format"] != "parw2v vocabulary 1":
                 raise ValueError(f"format {record['format']!r}")
             if not isinstance(record["words"], list):
                 raise ValueError("words are not a list")
             return cls.from_lists(record["words"], record["counts"], int(record["min_count"]))
-        except OSError as error:
-            raise VocabularyError(f"{path}: cannot be read ({error.strerror})") from error
         except (VocabularyError, ValueError, KeyError, TypeError, RecursionError, OverflowError) as error:
-            raise VocabularyError(f"{path}: is not a vocabulary saved by parw2v ({error})") from error
+            raise VocabularyError(f"is not a vocabulary saved by parw2v ({error})") from error
 
     @classmethod
     def from_lists(cls, words: Sequence[str], counts: Sequence[int], min_count: int = 1) -> Vocabulary:

@@ -158,7 +158,15 @@ def small_text(small_tokens, tmp_path):
 
 
 @pytest.fixture(autouse=True)
-def nothing_left_behind(request):
+def cache_home(monkeypatch, tmp_path_factory):
+    """A cache of its own for each test, and for all that it starts; nothing is written to the user's."""
+    directory = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(directory))
+    return directory
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind(request, cache_home):
     """Fail a test that leaves a process, a shared-memory segment, a scratch directory or a temporary file."""
     directory = request.getfixturevalue("tmp_path") if "tmp_path" in request.fixturenames else None
     before = set(_left_running())
@@ -178,6 +186,7 @@ def nothing_left_behind(request):
     litter = [path for pid in _started for path in temporary.glob(f".parw2v-{pid}-*")]
     if directory and not request.node.get_closest_marker("leaves_litter"):
         litter += [path for pattern in (".parw2v-*", "*.tmp", ".*.lock") for path in directory.rglob(pattern)]
+        litter += cache_home.rglob("unfinished-*")
     assert not left, f"left behind: {left}"
     assert not litter, f"left behind: {litter}"
 

@@ -425,7 +425,7 @@ def test_two_signals_in_a_row_leave_nothing_either(python, small_text, log):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_while_reading_leaves_nothing(python, tmp_path, number):
     process = python.start_cli("--corpus", "-", stdin=subprocess.PIPE)
-    until(lambda: list(tmp_path.glob("results/.parw2v-*/provisional.i32")))
+    until(lambda: list(tmp_path.glob("results/.parw2v-*/provisional-0.i32")))
     process.send_signal(number)
     out, err = process.communicate(timeout=10)
     assert (process.returncode, out, err) == (130, "", "parw2v: interrupted\n")

@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import io
+import itertools
 import lzma
 import random
 import sys
@@ -12,14 +13,16 @@ import pytest
 
 from parw2v import text
 from parw2v.errors import CorpusError, SettingsError
-from parw2v.text import SENTENCE_END, Tokens, read_tokens, sentences_of
+from parw2v.text import SENTENCE_END, Tokens, cuts, is_plain, normalised, pieces, read_tokens, sentences_of
 
 SMALL_PIECE = 8
+SMALL_RUN = 64
 
 
 @pytest.fixture
 def small_pieces(monkeypatch):
     monkeypatch.setattr(text, "PIECE_BYTES", SMALL_PIECE)
+    monkeypatch.setattr(text, "LONGEST_RUN", SMALL_RUN)
 
 
 @pytest.fixture
@@ -86,10 +89,33 @@ def test_every_character_is_treated_by_its_category(write):
 def test_ascii_path_agrees_with_unicode_path():
     noise = random.Random(1)
     ascii_text = bytes(range(1, 128)) + bytes(noise.choices(range(128), k=20_000))
-    by_table = text._split_clean(ascii_text)
-    by_rule = text._split_clean(ascii_text + " é".encode())
-    assert by_rule == [*by_table, "é".encode()]
-    assert lines_of(by_table) == cleaned_slowly(ascii_text.decode().replace("\0", " "))
+    by_table = normalised(ascii_text, raw=False)
+    assert normalised(ascii_text + " é".encode(), raw=False) == by_table + " é".encode()
+    lines = [line.split() for line in by_table.decode().split("\n")]
+    assert lines == cleaned_slowly(ascii_text.decode().replace("\0", " "))
+
+
+def test_only_the_characters_named_need_their_context_for_lower_case():
+    """All others are looked up one by one."""
+    for character in map(chr, (*range(0xD800), *range(0xE000, sys.maxunicode + 1))):
+        if character not in text._CASED_IN_CONTEXT:
+            assert len(character.lower()) == 1
+            assert f"A{character}".lower() == "a" + character.lower() == f"a{character}A".lower()[:2]
+
+
+@pytest.mark.parametrize("line", ["ΟΔΟΣ ΣΟΦΟΣ ΑΣ'Α ΑΣ’Α ΑΣ", "İSTANBUL İ", "ΣΣ\u0301Σ Σ", "É ΔΕ"])
+def test_lower_case_that_depends_on_the_context(write, line):
+    assert read(write(line)) == cleaned_slowly(line)
+
+
+@pytest.mark.parametrize("raw", [False, True])
+def test_normalised_text_holds_words_spaces_and_line_feeds_only(raw):
+    noise = random.Random(2)
+    for alphabet in (range(128), range(256)):
+        out = normalised(bytes(noise.choices(alphabet, k=5000)), raw=raw)
+        assert not set(out) & set(b"\0\t\r\v\f")
+        assert {10, 32} <= set(out)
+        out.decode()
 
 
 def test_raw_keeps_what_stands_between_spaces(write):
@@ -217,18 +243,75 @@ def test_pieces_change_nothing(write, monkeypatch, raw, spaces):
 def test_a_text_without_spaces_is_passed_on_in_parts(write, small_pieces, character, before):
     """Memory stays bounded, and the parts put together are the text: no character is cut."""
     content = before + character * 1000
-    pieces = list(text._pieces(write(content)))
-    assert len(pieces) > 5
-    assert max(map(len, pieces)) <= 17 * SMALL_PIECE + 4
-    assert b"".join(pieces).decode() == content
-    for piece in pieces:
-        piece.decode()
+    parts = list(pieces(write(content)))
+    assert len(parts) > 5
+    assert max(map(len, parts)) <= SMALL_RUN
+    assert b"".join(parts).decode() == content
+    for part in parts:
+        part.decode()
 
 
 def test_bytes_without_any_character_start(write, small_pieces):
-    pieces = list(text._pieces(write(b"\x80" * 1000)))
-    assert b"".join(pieces) == b"\x80" * 1000
-    assert len(pieces) > 5
+    parts = list(pieces(write(b"\x80" * 1000)))
+    assert b"".join(parts) == b"\x80" * 1000
+    assert len(parts) > 5
+
+
+def runs_of(parts):
+    """What stands between white space or the ends of parts: the places where words are cut show."""
+    return [run for part in parts for run in part.translate(bytes.maketrans(b"\t\r\v\f\0", b"     ")).split()]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_where_pieces_and_ranges_end_makes_no_difference(write, monkeypatch, seed):
+    """Long runs without white space, too, are cut at the same places wherever one starts to read."""
+    random_ = random.Random(seed)
+    monkeypatch.setattr(text, "LONGEST_RUN", SMALL_RUN)
+    spaces = random_.choice([b" ", b" \n", b"\t\r\0", b" \n\t\r\v\f\0"])
+    letters = random_.choice(["a", "aé", "日a", "😀日éa"])
+    runs = ["".join(random_.choices(letters, k=random_.choice([1, 5, 20, 62, 63, 64, 65, 300]))) for _ in range(60)]
+    content = b"".join(run.encode() + bytes(random_.choices(spaces, k=random_.randrange(1, 4))) for run in runs)
+    if seed % 3 == 0:
+        content = bytes(random_.choices(range(256), k=3000))
+    path = write(b"\xef\xbb\xbf" + content)
+    monkeypatch.setattr(text, "PIECE_BYTES", SMALL_RUN // 2)
+    whole = runs_of(pieces(path))
+    assert max(map(len, whole)) <= SMALL_RUN
+    for size in (3, 4, 5, 7, 16, 31):
+        monkeypatch.setattr(text, "PIECE_BYTES", size)
+        assert runs_of(pieces(path)) == whole
+        for n_ranges in (1, 2, 3, 10, 1000):
+            ends = cuts(path, n_ranges, range_bytes=1)
+            assert ends == sorted(set(ends))
+            assert (ends[0], ends[-1]) == (0, len(content) + 3)
+            assert len(ends) <= n_ranges + 1
+            parts = [part for start, stop in itertools.pairwise(ends) for part in pieces(path, start, stop)]
+            assert runs_of(parts) == whole
+            assert b"".join(parts) == content
+
+
+def test_cuts_make_even_ranges_where_they_can(write):
+    path = write(b"word " * 10_000)
+    assert cuts(path, 4, 1) == [0, 12505, 25005, 37505, 50000]
+    assert cuts(path, 4, 20_000) == [0, 25005, 50000]
+    assert cuts(path, 4, 50_001) == [0, 50000]
+    assert cuts(write(b"x" * 1000), 4, 1) == [0, 1000]
+    assert cuts(write(b"x" * 600 + b" " + b"x" * 399), 4, 1) == [0, 601, 1000]
+    assert cuts(write(b""), 4, 1) == [0, 0]
+    with pytest.raises(CorpusError, match="cannot be read"):
+        cuts(path / "missing", 4, 1)
+
+
+def test_a_file_that_becomes_shorter_is_noticed(write):
+    with pytest.raises(CorpusError, match="became shorter"):
+        list(pieces(write(b"one two three"), 4, 100))
+
+
+def test_what_can_be_read_from_any_place(write, tmp_path):
+    assert is_plain(write("a"))
+    assert is_plain(str(write("a", "gz")))
+    for path in (write("a", "a.GZ"), write("a", "b.txt.xz"), write("a", "c.bz2"), tmp_path, tmp_path / "none", "-"):
+        assert not is_plain(path)
 
 
 # ---------------------------------------------------------------------------------------------------- Tokens

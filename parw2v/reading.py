@@ -1,0 +1,384 @@
+"""Reading a text into word ids on disk, by this process alone or by several.
+
+::
+
+    count     each reader: its range of the text --> numbers of its own for the words, in a file of its own
+              here: the readers' words and counts put together, of which the caller makes a vocabulary
+    encode    each reader: its file --> word ids, at their place in the corpus file
+
+Memory holds the distinct words and a stretch of the text. What comes of a text does not depend on the number of readers:
+ranges end at white space, and a sentence that goes on in the next range is marked as one sentence when all are done.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from parw2v.arraytypes import CountArray, TokenArray
+from parw2v.errors import CorpusError, Parw2vError
+from parw2v.pool import Death, Pool, Ready, Result, Task
+from parw2v.text import MAX_SENTENCE_WORDS, cuts, is_plain, normalised, pieces, words_wanted
+from parw2v.wordtable import ChunkArray, WordTable
+
+RANGE_BYTES = 1 << 24
+"""A reader takes as long to start as to read about 10 MB, so there is at most one for this much text."""
+
+MAX_READERS = 8
+"""Each holds the distinct words of its range, and one process puts them together."""
+
+STRETCH_WORDS = 1 << 20
+"""Words are counted, and go to disk and back, this many at a time."""
+
+_LINE_END = 1
+"""The line feed's number with every reader: each takes it for a word, and sees it first of all."""
+
+_ENVIRONMENT = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "MALLOC_MMAP_THRESHOLD_": str(1 << 25),
+    "MALLOC_TRIM_THRESHOLD_": str(1 << 29),
+}
+"""Of readers that are processes: no threads, and the memory of one piece is kept for the next (see `parw2v.blas`)."""
+
+
+class Reading:
+    """A text being read. A context manager: there may be processes to end, and there are files to remove.
+
+    Parameters
+    ----------
+    source, raw, max_tokens
+        See `parw2v.text.read_tokens`.
+    directory : Path
+        Takes the readers' files, 4 bytes a word.
+    readers : int
+        How many processes may read. A text that is short, compressed, or read in part only is read by this one.
+    """
+
+    def __init__(
+        self, source: str | Path, directory: Path, *, raw: bool = False, max_tokens: int | None = None, readers: int = 1
+    ) -> None:
+        words_wanted(max_tokens)
+        divisible = readers > 1 and max_tokens is None and is_plain(source)
+        ends = cuts(source, min(readers, MAX_READERS), RANGE_BYTES) if divisible else []
+        self._source = source
+        self._ranges = list(pairwise(ends)) if len(ends) > 2 else [(0, None)]
+        self._files = [directory / f"provisional-{i}.i32" for i in range(len(self._ranges))]
+        setup = ReaderSetup(str(source), raw, max_tokens)
+        n = len(self._ranges)
+        self._pool = Pool("parw2v.reading:prepare", n, setup, _ENVIRONMENT | os.environ, n) if n > 1 else _Here(setup)
+
+    def __enter__(self) -> Reading:
+        self._pool.__enter__()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._pool.__exit__(*exc)
+        for file in self._files:
+            with contextlib.suppress(OSError):
+                file.unlink()
+
+    def count(self, progress: Callable[[int], None] = lambda words: None) -> tuple[WordTable, CountArray]:
+        """Read the text; returns its words, and how often each occurs by its number.
+
+        Parameters
+        ----------
+        progress : callable
+            Told the number of words read, now and then.
+
+        Raises
+        ------
+        CorpusError
+            The text cannot be read, or a reader died.
+        OSError
+            A file of numbers cannot be written.
+        """
+        self._ask([("begin", *bounds, file) for bounds, file in zip(self._ranges, self._files, strict=True)])
+        words = [0] * len(self._ranges)
+        reading = set(range(len(words)))
+        for reader in reading:
+            self._pool.submit(reader, ("read_on",))
+        while reading:
+            for result in self._results():
+                words[result.worker], more = result.value
+                progress(sum(words))
+                if more:
+                    self._pool.submit(result.worker, ("read_on",))
+                else:
+                    reading.remove(result.worker)
+        self._counted: list[Counted] = self._ask([("counted",)] * len(words))
+        table = WordTable()
+        self._numbers = [table.take_over(counted.before, counted.chunks) for counted in self._counted]
+        counts = np.zeros(len(table), np.int64)
+        for numbers, counted in zip(self._numbers, self._counted, strict=True):
+            counts[numbers] += counted.counts  # no number occurs twice in `numbers`
+        return table, counts
+
+    def encode(self, new_ids: TokenArray, path: Path) -> None:
+        """Write the text to a file as `parw2v.corpus` describes it.
+
+        Parameters
+        ----------
+        new_ids : (n,) int32
+            The id of each word by its number, -1 for those to be left out.
+        path : Path
+            Made anew.
+
+        Raises
+        ------
+        CorpusError, OSError
+            As `count`.
+        """
+        path.write_bytes(b"")
+        tasks: list[Task] = []
+        starts = [0]
+        open_words = 0
+        for numbers, counted in zip(self._numbers, self._counted, strict=True):
+            ids = new_ids[numbers]
+            tasks.append(("encode", ids, open_words, path, starts[-1]))
+            starts.append(starts[-1] + int(counted.counts[ids >= 0].sum()))
+            open_words = counted.open_words + (0 if counted.holds_line_end else open_words)
+        ends_before = self._ask(tasks)
+        _end_sentences(path, [start for start, ends in zip(starts, [*ends_before, True], strict=True) if ends])
+
+    def _ask(self, tasks: Sequence[Task]) -> list[Any]:
+        """Give each reader one task; returns what they answer."""
+        for reader, task in enumerate(tasks):
+            self._pool.submit(reader, task)
+        answers: dict[int, Any] = {}
+        while len(answers) < len(tasks):
+            answers |= {result.worker: result.value for result in self._results()}
+        return [answers[reader] for reader in range(len(tasks))]
+
+    def _results(self) -> Iterator[Result]:
+        for event in self._pool.wait(1.0):
+            match event:
+                case Death():
+                    raise CorpusError(
+                        f"{self._source}: was not read: its reader (pid {event.pid}) {event.cause}; run again"
+                    )
+                case Result(value=Exception() as error):
+                    raise error
+                case Result():
+                    yield event
+
+
+class _Here:
+    """Does what a pool does, but in this process."""
+
+    def __init__(self, setup: ReaderSetup) -> None:
+        self._do = prepare(setup)
+        self._results: list[Ready | Result | Death] = []
+
+    def __enter__(self) -> _Here:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        pass
+
+    def submit(self, worker: int, task: Task) -> None:
+        self._results.append(Result(worker, task, self._do(task)))
+
+    def wait(self, timeout: float) -> list[Ready | Result | Death]:
+        results, self._results = self._results, []
+        return results
+
+
+def _end_sentences(path: Path, positions: Iterable[int]) -> None:
+    """Mark the words before these positions as the last of their sentences, if they are not marked yet."""
+    with path.open("r+b") as file:
+        for position in positions:
+            if position > 0:
+                file.seek(4 * (position - 1))
+                last = np.frombuffer(file.read(4), np.int32)
+                file.seek(4 * (position - 1))
+                file.write(np.minimum(last, ~last).data)
+
+
+# ------------------------------------------------------------------------------------------------ one reader
+
+
+@dataclass(frozen=True)
+class ReaderSetup:
+    """What all readers of a text are told."""
+
+    source: str
+    raw: bool
+    max_tokens: int | None
+
+
+class Counted(NamedTuple):
+    """What a reader found in its range."""
+
+    before: TokenArray
+    chunks: ChunkArray
+    """Its words (see `WordTable.links`)."""
+    counts: CountArray
+    """By number."""
+    open_words: int
+    """Words after the last line end, or all if there is none."""
+    holds_line_end: bool
+
+
+def prepare(setup: ReaderSetup) -> Callable[[Task], Any]:
+    """A reader, as the function that does its tasks: the name of a method and what it is given.
+
+    What may well go wrong is returned, for whoever asked to raise it.
+    """
+    reader = Reader(setup)
+
+    def do(task: Task) -> Any:
+        name, *arguments = task
+        try:
+            return getattr(reader, name)(*arguments)
+        except (Parw2vError, OSError, MemoryError) as error:
+            return error
+
+    return do
+
+
+class Reader:
+    """One range of a text, from bytes to ids."""
+
+    def __init__(self, setup: ReaderSetup) -> None:
+        self.setup = setup
+        self.table = WordTable()
+        self.table.number(b"\n")
+        self.counts = np.zeros(0, np.int64)
+        self.n_words = 0
+        self.open_words = 0
+        self.holds_line_end = False
+
+    def begin(self, start: int, stop: int | None, path: Path) -> None:
+        """Take on a range of the text and the file for its numbers."""
+        self.path = path
+        path.write_bytes(b"")
+        self.stretches = _stretches(self._numbered(start, stop))
+
+    def _numbered(self, start: int, stop: int | None) -> Iterator[TokenArray]:
+        left = words_wanted(self.setup.max_tokens)
+        for piece in pieces(self.setup.source, start, stop):
+            text = normalised(piece, raw=self.setup.raw)
+            numbers = self.table.number(text.replace(b"\n", b" \n "))
+            words = numbers != _LINE_END
+            n_words = int(np.count_nonzero(words))
+            if n_words >= left:
+                yield numbers[: np.flatnonzero(words)[left - 1] + 1]
+                return
+            left -= n_words
+            yield numbers
+
+    def read_on(self) -> tuple[int, bool]:
+        """Read the next stretch; returns the number of words so far, and whether there may be more."""
+        stretch = next(self.stretches, None)
+        if stretch is None:
+            return self.n_words, False
+        counts = np.bincount(stretch, minlength=len(self.table))
+        counts[: len(self.counts)] += self.counts
+        self.counts = counts
+        line_ends = np.flatnonzero(stretch == _LINE_END)
+        self.n_words += len(stretch) - len(line_ends)
+        if len(line_ends):
+            self.open_words = len(stretch) - 1 - int(line_ends[-1])
+            self.holds_line_end = True
+        else:
+            self.open_words += len(stretch)
+        with self.path.open("ab") as file:
+            file.write(stretch.data)
+        return self.n_words, True
+
+    def counted(self) -> Counted:
+        """What was found in the whole range."""
+        before, chunks = self.table.links()
+        counts = np.zeros(len(before), np.int64)
+        counts[: len(self.counts)] = self.counts
+        counts[_LINE_END] = 0
+        return Counted(before, chunks, counts, self.open_words, self.holds_line_end)
+
+    def encode(self, new_ids: TokenArray, open_words: int, path: Path, start: int) -> bool:
+        """Write the ids of the range into a file.
+
+        Parameters
+        ----------
+        new_ids : (n,) int32
+            By number, -1 for those to be left out.
+        open_words : int
+            Words of text before the range in the line that it starts in.
+        path : Path
+        start : int
+            Word of the file where the range's ids go.
+
+        Returns
+        -------
+        bool
+            Whether a sentence ends before the first of them, though only the range shows it.
+        """
+        ends_before = False
+        last = np.zeros(0, np.int32)  # the last id so far: what comes next may tell that it ends a sentence
+        with self.path.open("rb") as source, path.open("r+b") as sink:
+            sink.seek(4 * start)
+            while len(numbers := np.fromfile(source, np.int32, STRETCH_WORDS)):
+                ids, ends_last, open_words = _encoded(numbers, new_ids, open_words)
+                if ends_last:
+                    ends_before |= not len(last)
+                    last = np.minimum(last, ~last)
+                if len(ids):
+                    sink.write(last.data)
+                    sink.write(ids[:-1].data)
+                    last = ids[-1:]
+            sink.write(last.data)
+        return ends_before
+
+
+def _stretches(pieces: Iterable[TokenArray]) -> Iterator[TokenArray]:
+    """Join small pieces until they are worth a pass over the counts of all words."""
+    waiting: list[TokenArray] = []
+    for piece in pieces:
+        waiting.append(piece)
+        if sum(map(len, waiting)) >= STRETCH_WORDS:
+            yield np.concatenate(waiting)
+            waiting = []
+    if waiting:
+        yield np.concatenate(waiting)
+
+
+def _encoded(numbers: TokenArray, new_ids: TokenArray, open_words: int) -> tuple[TokenArray, bool, int]:
+    """Turn the numbers of a stretch into ids, cutting lines after each `MAX_SENTENCE_WORDS` words of text.
+
+    Parameters
+    ----------
+    numbers : (n,) int32
+    new_ids : (V,) int32
+        See `Reader.encode`.
+    open_words : int
+        Words before the stretch in the line that it starts in.
+
+    Returns
+    -------
+    ids : (m,) int32
+        With the last word of each sentence as ``~id``.
+    ends_before : bool
+        Whether a sentence ends before the first of `ids`.
+    open_words : int
+        For the next stretch.
+    """
+    line_ends = np.flatnonzero(numbers == _LINE_END)
+    starts = np.concatenate([[-(open_words % MAX_SENTENCE_WORDS)], line_ends + 1])  # of lines; before the stretch, too
+    stops = np.append(line_ends, len(numbers))
+    long = np.flatnonzero(stops - starts >= MAX_SENTENCE_WORDS)
+    cuts = [np.arange(starts[i] + MAX_SENTENCE_WORDS, stops[i] + 1, MAX_SENTENCE_WORDS) for i in long]
+
+    ids = new_ids.take(numbers.astype(np.intp))
+    kept = np.flatnonzero(ids >= 0)
+    ids = ids.take(kept)
+    last = np.searchsorted(kept, np.concatenate([line_ends, *cuts])) - 1
+    ends_before = bool((last < 0).any())
+    last = last[last >= 0]
+    ids[last] = ~ids[last]  # a word may be the last of several sentences, all but one of them left empty
+    return ids, ends_before, len(numbers) - int(starts[-1])
