@@ -106,7 +106,7 @@ class CorpusKey:
 
 
 def corpus_key(source: str | Path, *, min_count: int, raw: bool, max_tokens: int | None) -> CorpusKey | None:
-    """The key of a text and of how it is to be read; None for what is no file, or cannot be read.
+    """The key of a text and of how it is to be read; None for what is no file, cannot be read, or is too long to be kept.
 
     Parameters
     ----------
@@ -120,6 +120,8 @@ def corpus_key(source: str | Path, *, min_count: int, raw: bool, max_tokens: int
             return None
         stamp = _Stamp.of(path)
         young = stamp.is_young
+        if stamp.size > 2 * CACHE_BYTES:  # ids take about two thirds of the space of their text
+            return None
         made_from = {
             "format": _FORMAT,
             "text_sha256": _sha256(path),

@@ -130,10 +130,13 @@ def test_the_key_is_the_content_and_how_it_is_read(source, tmp_path, monkeypatch
     assert len(names) == 11
 
 
-def test_what_has_no_key(tmp_path):
+def test_what_has_no_key(source, tmp_path, monkeypatch):
     os.mkfifo(tmp_path / "pipe")
     for path in ("-", tmp_path, tmp_path / "none", tmp_path / "pipe"):
         assert corpus_key(path, **HOW) is None
+    monkeypatch.setattr(cache_module, "CACHE_BYTES", source.stat().st_size // 2 - 1)
+    monkeypatch.setattr(cache_module, "_sha256", None)  # nothing that long is hashed
+    assert corpus_key(source, **HOW) is None
 
 
 def test_the_directory(monkeypatch, tmp_path):
@@ -225,6 +228,7 @@ DAMAGE = [
     *((name, os.unlink) for name in ("corpus.i32", "vocabulary.json", "entry.json", "lock")),
     *((name, lambda path: os.truncate(path, 0)) for name in ("corpus.i32", "vocabulary.json", "entry.json")),
     ("corpus.i32", grow),
+    ("vocabulary.json", lambda path: path.write_text(path.read_text().replace('"a"', '"z"'))),
     ("entry.json", another),
     ("entry.json", nonsense),
     ("entry.json", lambda path: path.write_text("{}")),
