@@ -306,7 +306,8 @@ def test_a_resume_with_another_text_is_refused(small, tmp_path):
 @pytest.mark.parametrize("objective", OBJECTIVES)
 @pytest.mark.parametrize("neg", [1, 5, 12])
 def test_the_loss_starts_at_that_of_untrained_vectors(small, objective, neg):
-    trainer = trainer_of(small, objective=objective, neg=neg, log_every=1, epochs=1)
+    # A small rate: the first record is of a whole block, which trains while it is measured.
+    trainer = trainer_of(small, objective=objective, neg=neg, log_every=1, epochs=1, lr=0.001)
     drain(trainer, after(Logged, 1))
     assert trainer.loss_history[0].loss == pytest.approx((1 + neg) * math.log(2), rel=UNTRAINED)
 
