@@ -1,22 +1,20 @@
 """One block of the corpus becomes batches of index arrays; all of the block's randomness happens here.
 
-The kept words of a block, in text order, are cut into *segments* of `SEGMENT` consecutive centre words with R
-neighbours on both sides. Segments are shuffled, so a batch takes them from all over the block: a word that fills one
-article does not fill one batch, which keeps a step computed from one copy of the parameters stable.
+The kept words of a block, in text order, are cut into runs (`parw2v.windows`). Runs are shuffled, so a batch takes them from
+all over the block: a word that fills one article does not fill one batch.
 
-::
+Both parameter matrices are one array of 2V rows, row 2v for word v in W_in and row 2v + 1 in W_out, so that what a batch
+reads and writes is one list of row numbers. Noise words, N at a time, are shared by a *group* of centre words::
 
-    kept words        ... e f g [h i j k l m n o] p q r ...       SEGMENT = 8, R = 3 (20 and 5 in earnest)
-    centres   (B)                h i j k l m n o
-    contexts  (M)          e f g h i j k l m n o p q r            M = B + 2R; centre b sits at context b + R
+    skip-gram    inputs of the S L centre words, then outputs: noise, block, noise, block, ... noise
+    CBOW         inputs of the S L words, the noise of each run, outputs of the S L words
 
-Noise words, N at a time, are shared by a *group* of centre words. For skip-gram a group is a segment, so that contexts and
-noise are one matrix. For CBOW it is a few columns: the b-th centre words of all segments of the batch, for a few b.
+For skip-gram each block of B centre words has N/2 noise words before it and N/2 behind it, so that all it is compared with is
+one stretch of rows, from the last R words of the block before to the first R of the one behind.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -24,7 +22,13 @@ from typing import NamedTuple
 import numpy as np
 
 from parw2v.arraytypes import FloatArray, IndexArray, TokenArray
-from parw2v.windows import SEGMENT, window_masks
+from parw2v.windows import RUN_BLOCKS, Layout
+
+_BINS = 11
+"""Binary digits of the numbers that words are hashed to when they are counted batch by batch."""
+
+_AT_ONCE = 64
+"""Batches whose words are counted at once: the counts stay in the cache."""
 
 
 class Batch(NamedTuple):
@@ -32,32 +36,27 @@ class Batch(NamedTuple):
 
     Attributes
     ----------
-    inputs : (I,) intp
-        Rows of W_in: the centre words (skip-gram) or the contexts (CBOW).
-    outputs : (O,) intp
-        Rows of W_out: the other of the two, and the noise. Skip-gram: by segment, contexts and noise words (S, M + N).
-        CBOW: column by column, contexts (M, S), centre words (B, S), then the noise words group by group.
+    rows : (n,) intp
+        Rows of the parameters, laid out as above.
+    scale : (n,) float32
+        Damping of each row's gradient, at most 1.
     reach : int
         R, or the reach of all windows of the batch, drawn from 1..R, where the objective draws it.
     cut : (k,) intp
-        The segments with a sentence end in some window.
-    left : (k, B, M) or (k, B, M + N) float32
-        What is left of each weight there: 1 for a context inside the sentence, else 0; all 0 for a centre that is padding.
-        For skip-gram the noise follows: the share of c_i that is left.
+        The blocks with a sentence end, or the end of the text, in some window.
+    left : (k, B, C) or (k, B, B + 2R) float32
+        What is left of each window there: 1 for a context inside the sentence, else 0; all 0 for a centre that is padding.
+        For skip-gram the share of the noise stands where the noise does (`Layout.stretches`).
     contexts : (k, B, 1) float32
         c_i there, the sum of the weights in a window.
-    input_scale, output_scale : (I,) and (O,) float32
-        Damping of each row's gradient, at most 1.
     """
 
-    inputs: IndexArray
-    outputs: IndexArray
+    rows: IndexArray
+    scale: FloatArray
     reach: int
     cut: IndexArray
     left: FloatArray
     contexts: FloatArray
-    input_scale: FloatArray
-    output_scale: FloatArray
 
 
 @dataclass(frozen=True)
@@ -74,34 +73,23 @@ class Batches:
         Words after it.
     """
 
-    inputs: IndexArray
-    outputs: IndexArray
+    rows: IndexArray
+    scale: FloatArray
     reach: list[int]
     cut: IndexArray
     left: FloatArray
     contexts: FloatArray
     cut_until: list[int]
-    input_scale: FloatArray
-    output_scale: FloatArray
     raw_words: int
     kept_words: int
 
     def __len__(self) -> int:
-        return len(self.inputs)
+        return len(self.rows)
 
     def __iter__(self) -> Iterator[Batch]:
         for i in range(len(self)):
             cut = slice(self.cut_until[i], self.cut_until[i + 1])
-            yield Batch(
-                self.inputs[i],
-                self.outputs[i],
-                self.reach[i],
-                self.cut[cut],
-                self.left[cut],
-                self.contexts[cut],
-                self.input_scale[i],
-                self.output_scale[i],
-            )
+            yield Batch(self.rows[i], self.scale[i], self.reach[i], self.cut[cut], self.left[cut], self.contexts[cut])
 
 
 def make_batches(
@@ -110,16 +98,13 @@ def make_batches(
     *,
     keep: FloatArray,
     noise_table: TokenArray,
-    noise_share: FloatArray,
-    window: FloatArray,
+    layout: Layout,
     n_noise: int,
-    groups: int,
-    segments: int,
-    centres_are_inputs: bool,
+    predicts_contexts: bool,
     workers: int,
-    most: tuple[float, float],
+    most: float,
 ) -> Batches:
-    """Subsample, draw windows and noise, shuffle, and lay out the row numbers of every batch of a block.
+    """Subsample, draw noise and reaches, shuffle, and lay out the row numbers of every batch of a block.
 
     Parameters
     ----------
@@ -131,127 +116,103 @@ def make_batches(
         Probability of each word to be kept.
     noise_table : (T,) int32
         See `parw2v.sampling.noise_table`.
-    noise_share : (V,) float32
-        The share of the table that each word has.
-    window : (B, M) float32
-        Weights of a window of full reach, as in `parw2v.windows`.
+    layout : Layout
     n_noise : int
-        N, noise words of a group.
-    groups : int
-        Groups in a batch.
-    segments : int
-        S, segments in a batch.
-    centres_are_inputs : bool
+        N, noise words of a centre word.
+    predicts_contexts : bool
         True for skip-gram, which weights the whole window; False for CBOW, which draws its reach.
     workers : int
         How many workers train at once; damping counts what all of them do.
-    most : (float, float)
-        Occurrences of a row of W_in and of W_out, in a batch of each worker together, beyond which damping sets in.
+    most : float
+        Occurrences of a word, in a batch of each worker together, beyond which damping sets in.
     """
-    radius = (window.shape[1] - SEGMENT) // 2
-    words, ends = _subsample(tokens, rng, keep)
-    n_segments = -(-len(words) // SEGMENT)
-    n_batches = -(-n_segments // segments)
-    n_filled = n_batches * segments  # the last batch is filled up with segments whose windows are empty
-    order = rng.permutation(n_segments)
-    reach = np.full(n_batches, radius) if centres_are_inputs else rng.integers(1, radius + 1, n_batches)
-
-    padded = np.zeros(max(n_segments, 1) * SEGMENT + 2 * radius, np.intp)  # a block may have lost all its words
-    padded[radius : radius + len(words)] = words
-    neighbourhoods = np.lib.stride_tricks.sliding_window_view(padded, SEGMENT + 2 * radius)[::SEGMENT]
-    contexts = np.zeros((n_batches, segments, SEGMENT + 2 * radius), np.intp)
-    contexts.reshape(n_filled, SEGMENT + 2 * radius)[:n_segments] = neighbourhoods[order]
-    centres = contexts[:, :, radius : radius + SEGMENT]
-    noise = _draw_noise(rng, n_batches, groups, n_noise, noise_table)
-    if centres_are_inputs:
-        inputs, outputs = _flat(centres), _flat(np.concatenate([contexts, noise], axis=2))
+    words, sentence = _subsample(tokens, rng, keep)
+    n_runs = -(-len(words) // layout.length)
+    n_batches = -(-n_runs // layout.runs)
+    order = np.arange(n_batches * layout.runs)  # the last batch is filled up with runs of padding
+    order[:n_runs] = rng.permutation(n_runs)
+    text = _runs(words, len(order), layout, 0)[order].reshape(n_batches, -1)
+    cut, left = _cut_blocks(_runs(sentence, len(order), layout, -1)[order], layout)
+    noise = _draw_noise(rng, n_batches, layout.runs, n_noise, noise_table)
+    drawn = np.concatenate([text, noise.reshape(n_batches, -1)], axis=1)
+    scale = damping(drawn, rng, len(keep), workers, most)
+    n, block = layout.n_centres, cut % layout.n_blocks
+    inputs, targets, noise_places = np.arange(n), np.arange(n), np.arange(n, drawn.shape[1])
+    if predicts_contexts:
+        reach = np.full(n_batches, layout.radius)
+        weights = layout.window_weights()
+        contexts = np.einsum("kbm,kbm->kb", left, weights[block])[:, :, None]
+        left = layout.stretches(left, contexts / weights.sum(axis=2, keepdims=True)[block], n_noise)
+        outputs = _between_noise(targets, noise_places, layout, n_noise)
     else:
-        inputs, centres = _flat(contexts.transpose(0, 2, 1)), _flat(centres.transpose(0, 2, 1))
-        outputs = np.concatenate([centres, _flat(noise)], axis=1)
-    places, left = _cut_windows(ends, order, np.repeat(reach, segments), radius)
-    contexts_left = np.einsum("kbm,bm->kb", left, window)[:, :, None]
-    if centres_are_inputs:
-        left = np.concatenate([left, np.repeat(contexts_left / window[0].sum(), n_noise, axis=2)], axis=2)
-    input_factor, output_factor = damping(
-        words,
-        noise_share,
-        noise_rows=groups * n_noise,
-        segments=segments,
-        radius=radius,
-        centres_are_inputs=centres_are_inputs,
-        workers=workers,
-        most=most,
-    )
+        reach = rng.integers(1, layout.radius + 1, n_batches)
+        masks = np.stack([layout.window_masks(reach) for reach in range(layout.radius + 1)])
+        left *= masks[reach[cut // layout.n_blocks], block]
+        contexts = left.sum(axis=2, keepdims=True)
+        outputs = np.concatenate([noise_places, targets])
+    places = np.concatenate([inputs, outputs])
+    rows = np.take(drawn, places, axis=1).astype(np.intp)
+    rows *= 2
+    rows[:, n:] += 1
     return Batches(
-        inputs,
-        outputs,
+        rows,
+        np.take(scale, places, axis=1),
         reach.tolist(),
-        places % segments,
+        block,
         left,
-        contexts_left,
-        np.searchsorted(places, np.arange(n_batches + 1) * segments).tolist(),
-        np.take(input_factor, inputs),
-        np.take(output_factor, outputs),
+        contexts,
+        np.searchsorted(cut, np.arange(n_batches + 1) * layout.n_blocks).tolist(),
         raw_words=len(tokens),
         kept_words=len(words),
     )
 
 
-def _flat(by_batch: IndexArray) -> IndexArray:
-    """(n, ...) to (n, the rest), also for no batches."""
-    return by_batch.reshape(len(by_batch), math.prod(by_batch.shape[1:]))
-
-
-def _subsample(tokens: TokenArray, rng: np.random.Generator, keep: FloatArray) -> tuple[TokenArray, IndexArray]:
-    """Drop frequent words at random; returns the kept ids and the positions of the last ones of sentences."""
+def _subsample(tokens: TokenArray, rng: np.random.Generator, keep: FloatArray) -> tuple[TokenArray, TokenArray]:
+    """Drop frequent words at random; returns the kept ids and the number of the sentence that each belongs to."""
     ids = tokens ^ (tokens >> 31)  # ~id where negative
     kept = np.flatnonzero(rng.random(len(ids), dtype=np.float32) < np.take(keep, ids, mode="clip"))
-    ends = np.unique(np.searchsorted(kept, np.flatnonzero(tokens < 0), side="right")) - 1
-    return ids[kept], ends[ends >= 0]
+    sentence = np.cumsum(tokens < 0, dtype=np.int32)
+    sentence -= tokens < 0  # the last word belongs to the sentence that it ends
+    return ids[kept], sentence[kept]
 
 
-def _cut_windows(ends: IndexArray, order: IndexArray, reach: IndexArray, radius: int) -> tuple[IndexArray, FloatArray]:
-    """Find the segments whose windows a sentence end cuts short, and what is left of those.
+def _runs(text: TokenArray, n_runs: int, layout: Layout, padding: int) -> TokenArray:
+    """(n_runs, L) int32: what belongs to the kept words of a text, run by run, filled up with `padding`."""
+    runs = np.full((n_runs, layout.length), padding, np.int32)
+    runs.reshape(-1)[: len(text)] = text
+    return runs
+
+
+def _cut_blocks(sentence: TokenArray, layout: Layout) -> tuple[IndexArray, FloatArray]:
+    """Find the blocks whose windows a sentence end cuts short, and what is left of those.
 
     Parameters
     ----------
-    ends : (e,) intp
-        Positions of the last kept words of sentences, ascending; the last is the block's last word.
-    order : (n,) intp
-        The segment of the text that stands at each place.
-    reach : (m,) intp
-        By place; those from n on are padding.
+    sentence : (n_runs, L) int32
+        The number of each word's sentence, ascending in a run; -1 for padding.
 
     Returns
     -------
-    places : (k,) intp
+    blocks : (k,) intp
         Ascending.
-    masks : (k, B, M) float32
+    left : (k, B, B + 2R) float32
     """
-    n_segments, n_places = len(order), len(reach)
-    borders = np.concatenate([[-1], ends])  # a border lies after each of these positions
-    crossings = np.bincount(np.maximum((borders - radius + 1) // SEGMENT, 0), minlength=n_segments + 1)
-    last = np.minimum((borders + radius) // SEGMENT, n_segments - 1) + 1
-    crossings = crossings[: n_segments + 1] - np.bincount(last, minlength=n_segments + 1)[: n_segments + 1]
-    is_cut = np.ones(n_places, bool)
-    is_cut[:n_segments] = np.cumsum(crossings)[order]
-    places = np.flatnonzero(is_cut)
-    text_segments = np.full(len(places), n_segments)
-    in_text = places < n_segments
-    text_segments[in_text] = order[places[in_text]]
-    position = text_segments[:, None] * SEGMENT + np.arange(SEGMENT)
-    sentence = np.searchsorted(ends, position)
-    borders = np.append(borders, -1)
-    inside = sentence < len(ends)  # what lies behind the last end is padding
-    before = position - borders[sentence] - 1
-    after = borders[np.minimum(sentence, len(ends)) + 1] - position
-    limit = np.where(inside, reach[places, None], 0)
-    return places, window_masks(np.minimum(before, limit), np.minimum(after, limit).clip(0), radius)
+    B, R = layout.block, layout.radius
+    starts = np.arange(RUN_BLOCKS) * B
+    first = sentence[:, np.maximum(starts - R, 0)]
+    last = sentence[:, np.minimum(starts + B + R, layout.length) - 1]
+    blocks = np.flatnonzero((first != last) | (last < 0))
+    padded = np.pad(sentence, ((0, 0), (R, R)), constant_values=-1)
+    neighbourhoods = np.lib.stride_tricks.sliding_window_view(padded, layout.n_neighbours, axis=1)[:, ::B]
+    neighbours = neighbourhoods[np.divmod(blocks, RUN_BLOCKS)][:, None, :]
+    centres = neighbours[:, 0, R : R + B, None]
+    left = ((neighbours == centres) & (centres >= 0)).astype(np.float32)
+    return blocks, left
 
 
 def _draw_noise(
     rng: np.random.Generator, n_batches: int, groups: int, n_noise: int, noise_table: TokenArray
-) -> IndexArray:
+) -> TokenArray:
     """(n_batches, groups, N) noise words, stratified twice.
 
     A group has one word from each N-th of the distribution, and of such an N-th the groups of a batch draw from different
@@ -266,50 +227,53 @@ def _draw_noise(
     place *= np.float32(len(noise_table) / (n_noise * groups))
     # N-th by N-th: the part of the table in use stays cached.
     words = np.take(noise_table, place.astype(np.int32), mode="clip")
-    return np.ascontiguousarray(words.transpose(1, 2, 0), np.intp)
+    return np.ascontiguousarray(words.transpose(1, 2, 0))
 
 
-def damping(
-    words: TokenArray,
-    noise_share: FloatArray,
-    *,
-    noise_rows: int,
-    segments: int,
-    radius: int,
-    centres_are_inputs: bool,
-    workers: int,
-    most: tuple[float, float],
-) -> tuple[FloatArray, FloatArray]:
-    """Scale factors that keep a batch from moving a frequent row too far.
+def _between_noise(targets: IndexArray, noise: IndexArray, layout: Layout, n_noise: int) -> IndexArray:
+    """The outputs of skip-gram in their order: noise, block, noise, ... noise.
+
+    Noise words of even and of odd number stand in different stretches, so a block has one word from each N-th around it.
+    There are two stretches for a run, used in turn: a row that is used again is still in the cache.
+    """
+    half = n_noise // 2
+    stretches = noise.reshape(layout.runs, half, 2).transpose(0, 2, 1).reshape(-1, half)
+    blocks = targets.reshape(layout.n_blocks, layout.block)
+    turns = stretches[np.arange(1, layout.n_blocks + 1) % len(stretches)]
+    return np.concatenate([stretches[0], np.concatenate([blocks, turns], axis=1).ravel()])
+
+
+def damping(words: TokenArray, rng: np.random.Generator, n_words: int, workers: int, most: float) -> FloatArray:
+    """Scale factors that keep a batch from moving a row too far.
 
     Every gradient of a batch is computed from the same copy of a row, so a row that occurs n times in it takes one step
-    n times as long. From `most` expected occurrences on, the sum is scaled to what that many would give. Workers add
-    up: what the others do at the same time is computed from as old a copy (docs/many-cores.md). What is expected follows
-    from how often a word occurs in this block, so one that is frequent in this stretch of the text only is damped too.
+    n times as long. From `most` occurrences on, the sum is scaled to what that many would give. Occurrences are counted
+    batch by batch, since a word that is rare in the text may fill a sentence. Workers add up: what the others do at the
+    same time is computed from as old a copy (docs/many-cores.md); of theirs, what is expected from this block is counted.
+
+    Words are counted by a hash that changes from block to block: two words of a batch with the same one count as one,
+    which is rare and errs to the safe side.
 
     Parameters
     ----------
-    words : (n,) int32
-        The block's kept words.
-    noise_share : (V,) float32
-        Probability of each word to be drawn as noise.
-    noise_rows : int
-        Noise words in a batch.
-    segments, radius, centres_are_inputs, workers, most
-        See `make_batches`.
+    words : (n_batches, n) int32
+        Words of each batch, noise included.
+    n_words : int
+        V.
 
     Returns
     -------
-    input_factor, output_factor : (V,) float32
-        For the rows of W_in and of W_out.
+    (n_batches, n) float32
     """
-    as_centre = np.bincount(words, minlength=len(noise_share)) * (segments * SEGMENT / max(len(words), 1))
-    as_context = as_centre * ((SEGMENT + 2 * radius) / SEGMENT)
-    as_noise = noise_share * noise_rows
-    inputs, targets = (as_centre, as_context) if centres_are_inputs else (as_context, as_centre)
-
-    def factor(expected: FloatArray, most: float) -> FloatArray:
-        scaled: FloatArray = (most / np.maximum(most, 1 + workers * expected)).astype(np.float32)
-        return scaled
-
-    return factor(inputs, most[0]), factor(targets + as_noise, most[1])
+    hashed = words.astype(np.uint32) * np.uint32(2 * rng.integers(1 << 31) + 1) >> np.uint32(32 - _BINS)
+    scale = np.empty(words.shape, np.float32)
+    for start in range(0, len(words), _AT_ONCE):
+        some = slice(start, start + _AT_ONCE)
+        places = hashed[some].astype(np.intp)
+        places += (np.arange(len(places)) << _BINS)[:, None]
+        scale[some] = np.take(np.bincount(places.ravel()).astype(np.float32), places)
+    if workers > 1 and len(words):
+        others = np.bincount(words.ravel(), minlength=n_words) * ((workers - 1) / len(words))
+        scale += np.take(others.astype(np.float32), words)
+    np.maximum(scale, np.float32(most), out=scale)
+    return np.divide(np.float32(most), scale, out=scale)

@@ -11,7 +11,6 @@ from typing import Any
 
 from parw2v.errors import SettingsError
 from parw2v.sampling import SAMPLE_RULES
-from parw2v.windows import SEGMENT
 
 OBJECTIVES = ("skipgram", "cbow")
 DEFAULT_LR = {"skipgram": 0.025, "cbow": 0.05}
@@ -31,7 +30,7 @@ class TrainSettings:
     lr: float | None = _setting(None, "learning rate at the start (default: 0.025 for skipgram, 0.05 for cbow)")
     lr_min: float = _setting(0.0001, "floor of the learning rate, which falls linearly")
     window: int = _setting(5, "context words on each side, at most; nearer ones count more")
-    batch_size: int = _setting(240, f"centre words a gradient step, rounded up to a multiple of {SEGMENT}")
+    batch_size: int = _setting(500, "centre words a gradient step, rounded up to whole runs of 40 words or more")
     sample: float = _setting(1e-3, "subsample words more frequent than this; 0 for none")
     sample_rule: str = _setting(
         "paper", "keep sqrt(t/f) of a word (paper) or sqrt(t/f) + t/f (word2vec)", choices=SAMPLE_RULES

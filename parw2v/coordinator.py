@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from parw2v.arraytypes import FloatArray
 from parw2v.blas import blas_path
 from parw2v.checkpoint import RunState, Tally, save_checkpoint
 from parw2v.config import TrainSettings
@@ -217,7 +218,7 @@ class Coordinator:
         tally.add(*loss)
         if tally.blocks == self.n_blocks:
             del self.epochs[task.epoch]
-            yield EpochEnd(task.epoch, self.run.settings.epochs, tally.loss, lambda: self.shared["W_in"].copy())
+            yield EpochEnd(task.epoch, self.run.settings.epochs, tally.loss, lambda: self._vectors()[0])
 
     def _logged(self, epoch: int) -> Logged:
         state = self.state
@@ -249,7 +250,7 @@ class Coordinator:
             return
         self._check_finite()
         self.state.train_seconds = self.clock.seconds
-        copy = self.run.model.with_vectors(self.shared["W_in"].copy(), self.shared["W_out"].copy())
+        copy = self.run.model.with_vectors(*self._vectors())
         state = dataclasses.replace(
             self.state,
             loss_history=list(self.state.loss_history),
@@ -266,15 +267,20 @@ class Coordinator:
             path, self.saving = self.saving.result(), None
             yield CheckpointSaved(path, self.saving_words)
 
+    def _vectors(self) -> tuple[FloatArray, FloatArray]:
+        """Copies of W_in and W_out as they are now, (V, D) float32 each."""
+        W = self.shared["W"]
+        return W[0::2].copy(), W[1::2].copy()
+
     def _take_over(self) -> None:
         """Give the model the vectors as they are now."""
         model = self.run.model
-        model.W_in, model.W_out = self.shared["W_in"].copy(), self.shared["W_out"].copy()
+        model.W_in, model.W_out = self._vectors()
         model.forget_units()
         model.settings = self.state.identity
 
     def _check_finite(self) -> None:
-        if not (np.isfinite(self.shared["W_in"]).all() and np.isfinite(self.shared["W_out"]).all()):
+        if not np.isfinite(self.shared["W"]).all():
             raise self._diverged(math.nan)
 
     def _diverged(self, loss: float) -> DivergedError:

@@ -36,7 +36,7 @@ from parw2v.progress import Finished, LossPoint, Report
 from parw2v.sampling import keep_probabilities, noise_table
 from parw2v.shared import SharedArrays
 from parw2v.vocabulary import Vocabulary
-from parw2v.worker import WorkerSetup, batch_segments
+from parw2v.worker import WorkerSetup
 
 _WITHOUT_EFFECT = ("workers", "log_every", "checkpoint_every", "max_restarts")
 """Settings that may change when a run is resumed."""
@@ -177,7 +177,7 @@ class Trainer:
                 objective=model.objective,
                 negatives=model.n_negatives,
                 radius=settings.window,
-                segments=batch_segments(settings.batch_size),
+                batch_size=settings.batch_size,
                 lr=run.lr,
                 lr_min=settings.lr_min,
                 total_words=run.total_words,
@@ -193,8 +193,7 @@ class Trainer:
 def _shared_arrays(model: Word2Vec, vocab: Vocabulary, keep: FloatArray, n_workers: int) -> SharedArrays:
     """The parameters as they are now, the workers' counters, and the two sampling tables."""
     start: dict[str, AnyArray] = {
-        "W_in": model.W_in,
-        "W_out": model.W_out,
+        "W": np.stack([model.W_in, model.W_out], axis=1).reshape(-1, model.embed_dim),
         "progress": np.zeros(n_workers, np.int64),
         "keep": keep,
         "noise": noise_table(vocab.counts),

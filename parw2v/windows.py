@@ -1,42 +1,115 @@
-"""Which neighbours are in the windows of a segment's centre words."""
+"""Runs of text and the windows of their words: how a batch is cut, and which words are contexts of which.
+
+A batch is made of *runs*: L consecutive kept words each. Runs come from all over the text, windows do not reach out of them.
+A run is cut into *blocks* of B centre words; since R <= B, the windows of a block lie in it and its two neighbours::
+
+    run        [ block 0 | block 1 | block 2 | block 3 | block 4 ]
+    block 1            .. [ B centre words ] ..                        and R words on both sides: B + 2R neighbours
+"""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 
 from parw2v.arraytypes import FloatArray, IndexArray
 
-SEGMENT = 20
-"""B, centre words in a segment. Larger wastes more of the products on pairs outside any window, smaller gathers more
-context rows for each centre word and leaves the products too small (benchmarks/README.md)."""
+BLOCK = 10
+"""B, where R is not larger. Larger blocks waste more of the products on pairs outside any window, smaller ones leave the
+products too small (benchmarks/README.md)."""
+
+RUN_BLOCKS = 5
+"""Blocks in a run. Longer runs lose fewer pairs at their ends, shorter ones bring more different texts into a batch."""
 
 
-def window_masks(left: IndexArray, right: IndexArray, radius: int) -> FloatArray:
-    """1 where neighbour m of centre b is in its window, else 0.
+@dataclass(frozen=True)
+class Layout:
+    """How the centre words of a batch lie: S runs one after the other.
 
-    Parameters
+    Attributes
     ----------
-    left, right : (..., B) intp
-        How far the window of each centre word reaches to either side, at most R; broadcast against each other and B.
     radius : int
-        R. Centre b sits at neighbour ``b + R`` and is no context of its own.
-
-    Returns
-    -------
-    (..., B, M) float32
+        R.
+    runs : int
+        S.
     """
-    # Each side is looked up, not computed: short sentences need this for every segment.
-    offset = np.arange(SEGMENT + 2 * radius) - radius - np.arange(SEGMENT)[:, None]  # (B, M)
-    reach = np.arange(radius + 1)[:, None, None]
-    before = ((offset < 0) & (-offset <= reach)).astype(np.float32).reshape(-1, SEGMENT + 2 * radius)
-    after = ((offset > 0) & (offset <= reach)).astype(np.float32).reshape(-1, SEGMENT + 2 * radius)
-    b = np.arange(SEGMENT)
-    masks: FloatArray = np.take(before, left * SEGMENT + b, axis=0)
-    masks += np.take(after, right * SEGMENT + b, axis=0)
-    return masks
 
+    radius: int
+    runs: int
 
-def whole_windows(radius: int) -> FloatArray:
-    """(R + 1, B, M) float32: the masks of a segment whose windows all reach 0, 1, ... R words, uncut."""
-    reach = np.arange(radius + 1)[:, None]
-    return window_masks(reach, reach, radius)
+    @classmethod
+    def of_batch(cls, radius: int, batch_size: int) -> Layout:
+        """As many runs as hold at least `batch_size` centre words."""
+        return cls(radius, -(-batch_size // cls(radius, 1).length))
+
+    @property
+    def block(self) -> int:
+        """B."""
+        return max(BLOCK, self.radius)
+
+    @property
+    def length(self) -> int:
+        """L, words in a run."""
+        return RUN_BLOCKS * self.block
+
+    @property
+    def n_blocks(self) -> int:
+        """Blocks in a batch."""
+        return self.runs * RUN_BLOCKS
+
+    @property
+    def n_centres(self) -> int:
+        """Centre words in a batch, S L."""
+        return self.runs * self.length
+
+    @property
+    def n_neighbours(self) -> int:
+        """Words that a block's windows may reach, B + 2R."""
+        return self.block + 2 * self.radius
+
+    def window_masks(self, reach: int) -> FloatArray:
+        """1 where a neighbour is in the window of a centre word and in its run, else 0.
+
+        Parameters
+        ----------
+        reach : int
+            How far the windows reach, at most R.
+
+        Returns
+        -------
+        (S * RUN_BLOCKS, B, B + 2R) float32
+            Centre b sits at neighbour ``b + R`` and is no context of its own.
+        """
+        distance = self._distances()
+        return ((distance > 0) & (distance <= reach)).astype(np.float32)
+
+    def window_weights(self) -> FloatArray:
+        """How much each pair counts on average over word2vec's draws, (S * RUN_BLOCKS, B, B + 2R) float32.
+
+        word2vec draws the reach of each window from 1..R, which takes in a word at distance d with probability
+        (R + 1 - d) / R. Of all pairs at distance d in a text that is cut into runs anywhere, (L - d) / L lie in one run;
+        the weight of those makes up for the others, so that the expectation is that of a text which is not cut.
+        """
+        d, R, L = self._distances(), self.radius, self.length
+        weights: FloatArray = (self.window_masks(R) * ((R + 1 - d) / R * L / (L - d))).astype(np.float32)
+        return weights
+
+    def stretches(self, contexts: FloatArray, noise: FloatArray, n_noise: int) -> FloatArray:
+        """What belongs to contexts (k, B, B + 2R) and to noise (k, B, 1), in the order of skip-gram's outputs.
+
+        Returns
+        -------
+        (k, B, C) float32
+            C = B + 2R + N: R words of the block before, N/2 noise words, the block, N/2 noise words, R of the block behind.
+        """
+        before, own, behind = np.split(contexts, [self.radius, self.radius + self.block], axis=2)
+        noise = np.repeat(noise, n_noise // 2, axis=2)
+        return np.concatenate([before, noise, own, noise, behind], axis=2, dtype=np.float32)
+
+    def _distances(self) -> IndexArray:
+        """Of a centre word and its neighbours, (S * RUN_BLOCKS, B, B + 2R); 0 for those outside of the run."""
+        centre = np.arange(self.length).reshape(RUN_BLOCKS, self.block, 1)
+        neighbour = (np.arange(RUN_BLOCKS) * self.block - self.radius)[:, None, None] + np.arange(self.n_neighbours)
+        inside = (neighbour >= 0) & (neighbour < self.length)
+        return np.tile(np.where(inside, np.abs(centre - neighbour), 0), (self.runs, 1, 1))

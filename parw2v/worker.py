@@ -1,9 +1,9 @@
 """What one worker process does: take a block, train it batch by batch, report.
 
-The loop below is the only one that runs for every batch. It reads and writes four shared arrays:
+The loop below is the only one that runs for every batch. It reads and writes shared arrays:
 
-W_in, W_out
-    All workers read and write all rows, without locks (see `SkipGram.step`).
+W
+    W_in and W_out in turn, row by row (see `SkipGram`). All workers read and write all rows, without locks.
 progress
     (workers,) int64, raw words trained. Each worker writes its own slot; all read all, for the learning rate. A slot
     read while it is written holds the old or the new count, a few thousand words apart: the rate does not notice.
@@ -24,10 +24,9 @@ from parw2v.batching import make_batches
 from parw2v.corpus import BlockPlan, Corpus
 from parw2v.errors import CorpusError
 from parw2v.kernels import KERNELS
-from parw2v.sampling import noise_share
 from parw2v.schedule import learning_rate
 from parw2v.shared import Ticket, attach
-from parw2v.windows import SEGMENT
+from parw2v.windows import Layout
 
 MEASURE_EVERY = 16
 """Batches between two at which the loss is measured, progress told and the learning rate renewed: 3,840 centre words at
@@ -63,7 +62,7 @@ class WorkerSetup:
     objective: str
     negatives: int
     radius: int
-    segments: int
+    batch_size: int
     lr: float
     lr_min: float
     total_words: int
@@ -74,33 +73,27 @@ class WorkerSetup:
 
 def prepare(setup: WorkerSetup) -> Callable[[BlockTask], BlockResult]:
     """Attach to the shared arrays and return the function that trains one block."""
-    shared, segments = attach(setup.ticket)
+    shared, memory = attach(setup.ticket)
     corpus = Corpus(path=Path(setup.corpus_path))
-    kernel = KERNELS[setup.objective](
-        shared["W_in"], shared["W_out"], radius=setup.radius, negatives=setup.negatives, segments=setup.segments
-    )
-    progress = shared["progress"]
-    share = noise_share(shared["noise"], len(shared["keep"]))
-    most = max(kernel.step_in / setup.lr, 1.0), max(kernel.step_out / setup.lr, 1.0)
+    layout = Layout.of_batch(setup.radius, setup.batch_size)
+    kernel = KERNELS[setup.objective](shared["W"], layout=layout, negatives=setup.negatives)
+    progress, n_words = shared["progress"], len(shared["keep"])
 
     def train(task: BlockTask) -> BlockResult:
         seed = np.random.SeedSequence(setup.plan.seed, spawn_key=(task.epoch, task.block))
         tokens = corpus.read_block(setup.plan, task.epoch, task.block)
-        if len(tokens) and int(np.maximum(tokens, ~tokens).max()) >= len(share):
+        if len(tokens) and int(np.maximum(tokens, ~tokens).max()) >= n_words:
             raise CorpusError("the corpus holds ids beyond the vocabulary; encode it with the model's own")
         batches = make_batches(
             tokens,
             np.random.Generator(np.random.SFC64(seed)),
             keep=shared["keep"],
             noise_table=shared["noise"],
-            noise_share=share,
-            window=kernel.window,
+            layout=layout,
             n_noise=kernel.n_noise,
-            groups=kernel.n_groups,
-            segments=setup.segments,
-            centres_are_inputs=kernel.centres_are_inputs,
+            predicts_contexts=kernel.predicts_contexts,
             workers=setup.n_workers,
-            most=most,
+            most=max(kernel.safe_step / setup.lr, 1.0),
         )
         loss_sum = loss_count = 0.0
         words_before = int(progress[task.worker])
@@ -119,10 +112,5 @@ def prepare(setup: WorkerSetup) -> Callable[[BlockTask], BlockResult]:
 
     # Overflow shows in the loss, which the coordinator tests; NumPy's warnings would only spoil the terminal.
     np.seterr(all="ignore")
-    train.segments = segments  # type: ignore[attr-defined]  # keeps the shared memory mapped as long as it is used
+    train.memory = memory  # type: ignore[attr-defined]  # keeps the shared memory mapped as long as it is used
     return train
-
-
-def batch_segments(batch_size: int) -> int:
-    """Segments in a batch of at least `batch_size` centre words."""
-    return -(-batch_size // SEGMENT)

@@ -1,4 +1,4 @@
-"""Continuous bag of words with negative sampling: one step on a batch of segments.
+"""Continuous bag of words with negative sampling: one step on a batch of runs.
 
 Centre word i is predicted from the mean h_i of its c_i context vectors:
 
@@ -8,14 +8,15 @@ Centre word i is predicted from the mean h_i of its c_i context vectors:
 with t_i the centre word's own row of W_out and the expectation over the N noise words that a group of centre words shares.
 As in word2vec.c, each context word gets the whole of -d loss / d h_i rather than 1/c_i of it, which is the gradient's step
 c_i times as long for W_in: after one epoch of 17 M words 14.5 % of analogies were right that way, against 7.9 % with the
-plain gradient. All centre words of a batch take the reach of their windows from one draw.
+plain gradient. All centre words of a batch take the reach of their windows from one draw, so that j is a context of i where
+i is one of j, and the masks A (1 inside a window) are symmetric.
 
-With X the contexts, A the window masks (1 inside), T the targets and Z the noise:
+With X the words of a block and R more on both sides, T the targets and Z the noise:
 
     H = A X / c,                p = rows of H . T,            Q = H Z^T           scores
     g = s(-p)                   F = -K / N * s(Q)
     dH = g T + F Z
-    X += lr A^T dH,             T += lr g H,                  Z += lr F^T H       all from the old values
+    X += lr A dH,               T += lr g H,                  Z += lr F^T H       all from the old values
 
 References
 ----------
@@ -29,93 +30,91 @@ import numpy as np
 from parw2v.arraytypes import FloatArray
 from parw2v.batching import Batch
 from parw2v.kernels.losses import descend, logistic_loss
-from parw2v.kernels.rows import add_rows, gather
-from parw2v.windows import SEGMENT, whole_windows
-
-_HALF = np.float32(0.5)
+from parw2v.kernels.rows import add_rows, blocks_of, gather
+from parw2v.windows import Layout
 
 
 class CBOW:
     """The update of one batch and the buffers it reuses; parameters as for `SkipGram`."""
 
-    centres_are_inputs = False
-    step_in, step_out = 0.8, 0.8
-    """Occurrences of a row of W_in and of W_out, times the learning rate, that may be computed from one copy of it; damping
-    keeps more from doing more. See SkipGram (docs/many-cores.md)."""
+    predicts_contexts = False
+    safe_step = 0.8
+    """Occurrences of a word, times the learning rate, that may be computed from one copy of its rows. See SkipGram."""
 
     n_noise = 16
-    """N."""
+    """N. A group of centre words, which shares noise, is every S-th word of the batch: words of all its runs."""
 
-    group_columns = 5
-    """Centre words of each segment in one group, which shares noise: with S segments, 5 S centre words."""
-
-    def __init__(self, W_in: FloatArray, W_out: FloatArray, *, radius: int, negatives: int, segments: int) -> None:
-        self.W_in, self.W_out, self.negatives = W_in, W_out, negatives
-        S, B, M, N, D = segments, SEGMENT, SEGMENT + 2 * radius, self.n_noise, W_in.shape[1]
-        self.n_groups = n_groups = B // self.group_columns
-        self.masks = whole_windows(radius)  # (R + 1, B, M): A for each reach
-        self.means = self.masks / np.maximum(self.masks.sum(axis=2, keepdims=True), 1)
-        self.window = self.masks[radius]
-        self.set_rate(0.0)
-        self.X = np.empty((M, S, D), np.float32)
-        self.H = np.empty((B, S, D), np.float32)
-        self.dH = np.empty_like(self.H)
-        self.n = B * S
-        self.each = np.arange(self.n)
-        self.p = np.empty((B, S, 1), np.float32)
-        self.Q = np.empty((B, S, N), np.float32)
-        self.Y_rows = np.empty((B * S + n_groups * N, D), np.float32)
-        self.T, self.Z = self.Y_rows[: B * S].reshape(B, S, D), self.Y_rows[B * S :].reshape(n_groups, N, D)
-        self.measured = max(S // 2, 1)  # segments of a batch whose loss is measured: half of them are enough
-        # The same buffers under other shapes, as in SkipGram.
-        self.X_rows, self.H_rows, self.dH_rows, self.T_rows, self.Z_rows = (
-            buffer.reshape(-1, D) for buffer in (self.X, self.H, self.dH, self.T, self.Z)
-        )
-        self.p_rows = self.p.reshape(-1)
-        self.X_wide, self.H_wide, self.dH_wide = (b.reshape(len(b), -1) for b in (self.X, self.H, self.dH))
-        self.X_segments, self.H_segments, self.dH_segments = (b.transpose(1, 0, 2) for b in (self.X, self.H, self.dH))
+    def __init__(self, W: FloatArray, *, layout: Layout, negatives: int) -> None:
+        self.W, self.layout, self.negatives = W, layout, negatives
+        D, B, R, N = W.shape[1], layout.block, layout.radius, self.n_noise
+        n, n_blocks, runs = layout.n_centres, layout.n_blocks, layout.runs
+        # A and A / c for each reach. Only the neighbours within it take part in a product: B + 2 * reach of them.
+        self.within = [slice(R - reach, R + B + reach) for reach in range(R + 1)]
+        self.sums = [layout.window_masks(reach)[:, :, self.within[reach]] for reach in range(R + 1)]
+        self.means = [sums / np.maximum(sums.sum(axis=2, keepdims=True), 1) for sums in self.sums]
+        # R rows more at the ends, which stay zero: the windows of the first and the last block reach beyond the batch.
+        padded = np.zeros((R + n + runs * N + n, D), np.float32)
+        self.gathered = padded[R:]
+        self.X_around = [blocks_of(padded[R - reach :], n_blocks, B + 2 * reach, B) for reach in range(R + 1)]
+        self.Z = self.gathered[n : n + runs * N].reshape(runs, N, D)
+        self.T = self.gathered[n + runs * N :]
+        self.H = np.empty((n, D), np.float32)
+        padded_dH = np.zeros((R + n + R, D), np.float32)
+        self.dH = padded_dH[R : R + n]
+        self.dH_around = [blocks_of(padded_dH[R - reach :], n_blocks, B + 2 * reach, B) for reach in range(R + 1)]
+        self.scores = np.empty(n + n * N, np.float32)
+        self.p, self.Q = self.scores[:n], self.scores[n:].reshape(n, N)
+        self.halves = np.full_like(self.scores, -negatives / N / 2)  # of the weights: 1, and -K / N for noise
+        self.halves[:n] = 0.5
+        self.levels, self.slopes = np.zeros_like(self.halves), np.zeros_like(self.halves)
+        self.steps = np.empty((n + runs * N, D), np.float32)
+        self.n_inputs, self.each = len(self.steps), np.arange(n)
+        # The same buffers under other shapes.
+        self.H_blocks = blocks_of(self.H, n_blocks, B, B)
+        self.dX_blocks = blocks_of(self.steps, n_blocks, B, B)
+        self.dZ = self.steps[n:].reshape(runs, N, D)
         self.H_groups, self.Q_groups, self.dH_groups = (
-            buffer.reshape(n_groups, -1, buffer.shape[2]) for buffer in (self.H, self.Q, self.dH)
+            buffer.reshape(-1, runs, buffer.shape[1]).transpose(1, 0, 2) for buffer in (self.H, self.Q, self.dH)
         )
         self.Z_transposed, self.Q_transposed = self.Z.transpose(0, 2, 1), self.Q_groups.transpose(0, 2, 1)
 
     def set_rate(self, lr: float) -> None:
         """See `SkipGram.set_rate`."""
-        self.half_rate = np.float32(lr / 2)
-        self.noise_weight = np.float32(-self.negatives / self.n_noise) * self.half_rate
+        np.multiply(self.halves, np.float32(lr), out=self.levels)
+        np.negative(np.abs(self.levels, out=self.slopes), out=self.slopes)
 
     def step(self, batch: Batch, measure: bool = False) -> tuple[float, float]:
         """Train one batch; returns as `SkipGram.step`, the loss being a sum over centre words with a context."""
-        H, T, p, Q = self.H, self.T, self.p, self.Q
-        gather(self.W_in, batch.inputs, self.X_rows)
-        gather(self.W_out, batch.outputs, self.Y_rows)
-        A = self.masks[batch.reach]
-        np.matmul(self.means[batch.reach], self.X_wide, out=self.H_wide)
-        if len(batch.cut):
-            self.H_segments[batch.cut] = batch.left @ self.X_segments[batch.cut] / np.maximum(batch.contexts, 1)
-        np.vecdot(H, T, out=p[:, :, 0])
+        p, reach, cut = self.p, batch.reach, batch.cut
+        sums, means = self.sums[reach], self.means[reach]
+        if len(cut):
+            whole = sums[cut], means[cut]
+            sums[cut] = left = batch.left[:, :, self.within[reach]]
+            means[cut] = left / np.maximum(batch.contexts, 1)
+        gather(self.W, batch.rows, self.gathered)
+        np.matmul(means, self.X_around[reach], out=self.H_blocks)
+        np.vecdot(self.H, self.T, out=p)
         np.matmul(self.H_groups, self.Z_transposed, out=self.Q_groups)
         measured = self._loss(batch) if measure else (0.0, 0.0)
-        descend(p, _HALF, self.half_rate)
-        descend(Q, -_HALF, self.noise_weight)
+        descend(self.scores, self.levels, self.slopes)
         np.matmul(self.Q_groups, self.Z, out=self.dH_groups)
-        add_rows(self.dH_rows, self.each, self.p_rows, self.T_rows)
-        np.matmul(self.Q_transposed, self.H_groups, out=self.Z)  # dZ and dX take the places of Z and X,
-        np.matmul(A.T, self.dH_wide, out=self.X_wide)  # which are not needed any more
-        if len(batch.cut):
-            self.X_segments[batch.cut] = batch.left.transpose(0, 2, 1) @ self.dH_segments[batch.cut]
+        add_rows(self.dH, self.each, p, self.T)
+        np.matmul(self.Q_transposed, self.H_groups, out=self.dZ)
+        np.matmul(sums, self.dH_around[reach], out=self.dX_blocks)
+        if len(cut):
+            sums[cut], means[cut] = whole
         # Lock-free, see SkipGram.step. The step of a target is a multiple of h, so no array of such steps is made.
-        targets, noise = batch.outputs[: self.n], batch.outputs[self.n :]
-        target_scale, noise_scale = batch.output_scale[: self.n], batch.output_scale[self.n :]
-        add_rows(self.W_in, batch.inputs, batch.input_scale, self.X_rows)
-        add_rows(self.W_out, targets, target_scale * self.p_rows, self.H_rows)
-        add_rows(self.W_out, noise, noise_scale, self.Z_rows)
+        inputs, targets = batch.rows[: self.n_inputs], batch.rows[self.n_inputs :]
+        add_rows(self.W, inputs, batch.scale[: self.n_inputs], self.steps)
+        add_rows(self.W, targets, batch.scale[self.n_inputs :] * p, self.H)
         return measured
 
     def _loss(self, batch: Batch) -> tuple[float, float]:
-        has_context = np.ones(self.p.shape, np.float32)  # (B, S, 1)
-        has_context[:, batch.cut] = (batch.contexts > 0).transpose(1, 0, 2)
-        has_context = has_context[:, : self.measured]
-        noise = self.negatives / self.n_noise * has_context
-        p, Q = self.p[:, : self.measured], self.Q[:, : self.measured]
-        return logistic_loss(p, 1, has_context) + logistic_loss(Q, -1, noise), float(has_context.sum())
+        """Of the first half of the batch."""
+        has_context = np.ones((self.layout.n_blocks, self.layout.block), np.float32)
+        has_context[batch.cut] = batch.contexts[:, :, 0] > 0
+        half = slice(0, self.layout.n_blocks // 2 * self.layout.block)
+        weights = has_context.reshape(-1)[half]
+        noise = self.negatives / self.n_noise * weights[:, None]
+        loss = logistic_loss(self.p[half], 1, weights) + logistic_loss(self.Q[half], -1, noise)
+        return loss, float(weights.sum())

@@ -6,7 +6,7 @@ import numpy as np
 
 from parw2v.arraytypes import FloatArray
 
-_ONE = np.float32(1)
+_HALF = np.float32(0.5)
 
 
 def logistic_loss(scores: FloatArray, sign: int, weights: FloatArray) -> float:
@@ -21,22 +21,21 @@ def logistic_loss(scores: FloatArray, sign: int, weights: FloatArray) -> float:
     return float(loss.sum(dtype=np.float64))
 
 
-def descend(scores: FloatArray, half_signs: FloatArray | np.float32, weights: FloatArray | np.float32) -> None:
-    """Turn scores x into twice the negative derivative of the loss, in place: ``2 a sigmoid(-sign(a) x)``.
+def descend(scores: FloatArray, levels: FloatArray | np.float32, slopes: FloatArray | np.float32) -> None:
+    """Turn scores x into the negative derivative of the loss times a weight a, in place: ``a sigmoid(-sign(a) x)``.
 
-    sigmoid(-z) = (1 - tanh(z/2)) / 2; tanh runs in vector registers and cannot overflow. The caller takes the factor 2
-    back by giving weights of a half (times the learning rate).
+    sigmoid(z) = (1 + tanh(z/2)) / 2, so this is a/2 - |a|/2 tanh(x/2); tanh runs in vector registers and cannot overflow.
 
     Parameters
     ----------
     scores : float32
         Changed in place.
-    half_signs : float32, broadcast to the scores
-        +1/2 for positive pairs, -1/2 for noise.
-    weights : float32, broadcast to the scores
-        a: positive for positive pairs, negative for noise.
+    levels : float32, broadcast to the scores
+        a/2: positive for positive pairs, negative for noise, 0 where there is no pair.
+    slopes : float32, broadcast to the scores
+        -|a|/2.
     """
-    np.multiply(scores, half_signs, out=scores)
+    np.multiply(scores, _HALF, out=scores)
     np.tanh(scores, out=scores)
-    np.subtract(_ONE, scores, out=scores)
-    np.multiply(scores, weights, out=scores)
+    np.multiply(scores, slopes, out=scores)
+    np.add(scores, levels, out=scores)

@@ -23,6 +23,13 @@ def gather(W: FloatArray, rows: IndexArray, out: FloatArray) -> None:
     np.take(W, rows, axis=0, out=out, mode="clip")
 
 
+def blocks_of(rows: FloatArray, n: int, height: int, apart: int) -> FloatArray:
+    """(n, height, D): blocks of `height` rows each, `apart` rows from one to the next, which may overlap; a view."""
+    row, number = rows.strides
+    assert (n - 1) * apart + height <= len(rows)
+    return np.lib.stride_tricks.as_strided(rows, (n, height, rows.shape[1]), (apart * row, row, number))
+
+
 def add_rows_public(W: FloatArray, rows: IndexArray, scale: FloatArray, G: FloatArray) -> None:
     """`add_rows` in public terms, at about five times the cost."""
     unique, place = np.unique(rows, return_inverse=True)

@@ -1,20 +1,24 @@
-"""Skip-gram with negative sampling: one step on a batch of segments.
+"""Skip-gram with negative sampling: one step on a batch of runs.
 
 For centre word i with contexts j at distances |j - i| <= R, and K noise words for each pair,
 
     loss_i = sum_j w_ij [ -log s(x_i . y_j) - K E_n log s(-x_i . y_n) ],      s(x) = 1 / (1 + exp(-x))
 
 which is equation 4 of [1]_, negated. word2vec draws the reach of each window uniformly from 1..R; with probability
-w_ij = (R + 1 - |j - i|) / R the draw takes in j. Weighting by it rather than drawing is the same in expectation, with less
-noise in the gradient (measured in benchmarks/README.md). The expectation over noise words n is taken over the N words
-that the segment shares, weighted K / N for each pair: the same in expectation as K draws for each pair, and
-a dense product.
+(R + 1 - |j - i|) / R the draw takes in j. Weighting by it (`Layout.window_weights`) rather than drawing is the same in
+expectation, with less noise in the gradient (measured in benchmarks/README.md). The expectation over noise words n is taken
+over N words, weighted K / N for each pair: the same in expectation as K draws for each pair, and a dense product.
 
-Per segment, with X (B, D) the centres and Y (M + N, D) the contexts and the noise:
+Per block of B centre words, with X (B, D) the centres and Y (C, D) the stretch of outputs around it, C = B + 2R + N
+(the last R words of the block before, N/2 noise words, the block's own words, N/2 noise words, the first R words of the
+block behind):
 
     P = X Y^T                    scores
     G = a * s(-sign(a) P)        a_ij = w_ij for contexts, -K c_i / N for noise, with c_i = sum_j w_ij
     X += lr G Y,  Y += lr G^T X  both from the old values
+
+A row of Y is in the stretches of two or three blocks. G^T X for it is one product all the same: where the scores of all
+blocks lie in memory, the column of a row of Y and the centres of its blocks are a matrix too (`_Scores`).
 
 References
 ----------
@@ -24,12 +28,13 @@ References
 from __future__ import annotations
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from parw2v.arraytypes import FloatArray
 from parw2v.batching import Batch
 from parw2v.kernels.losses import descend, logistic_loss
-from parw2v.kernels.rows import add_rows, gather
-from parw2v.windows import SEGMENT, whole_windows
+from parw2v.kernels.rows import add_rows, blocks_of, gather
+from parw2v.windows import Layout
 
 
 class SkipGram:
@@ -37,49 +42,55 @@ class SkipGram:
 
     Parameters
     ----------
-    W_in, W_out : (V, D) float32
-        Changed in place, possibly by other processes at the same time.
-    radius : int
-        R.
+    W : (2V, D) float32
+        Row 2v is word v's in W_in, row 2v + 1 in W_out. Changed in place, possibly by other processes at the same time.
+    layout : Layout
     negatives : int
         K.
-    segments : int
-        S.
     """
 
-    centres_are_inputs = True
-    step_in, step_out = 0.2, 0.4
-    """Occurrences of a row of W_in and of W_out, times the learning rate, that may be computed from one copy of it; damping
-    keeps more from doing more. Four times as much diverges with 64 workers (docs/many-cores.md)."""
+    predicts_contexts = True
+    safe_step = 0.2
+    """Occurrences of a word, times the learning rate, that may be computed from one copy of its rows; damping keeps more
+    from doing more (docs/many-cores.md)."""
 
-    n_noise = 20
+    n_noise = 16
     """N. Fewer cost accuracy, more cost speed (benchmarks/README.md)."""
 
-    def __init__(self, W_in: FloatArray, W_out: FloatArray, *, radius: int, negatives: int, segments: int) -> None:
-        self.W_in, self.W_out = W_in, W_out
-        S, B, M, N, D = segments, SEGMENT, SEGMENT + 2 * radius, self.n_noise, W_in.shape[1]
-        self.n_groups = S
-        self.window = whole_windows(radius)[1:].mean(axis=0)  # (B, M): w_ij, where no sentence end cuts the window
-        contexts = self.window[0].sum()  # c_i likewise
-        noise = np.full((B, N), -negatives / N * contexts)
-        # (S, B, M + N): the same for each segment; products with arrays of one shape are the fastest.
-        self.weights = np.tile(np.concatenate([self.window, noise], axis=1, dtype=np.float32), (S, 1, 1))
-        self.half_signs = np.where(np.arange(M + N) < M, np.float32(0.5), np.float32(-0.5)) + np.zeros_like(
-            self.weights
-        )
-        self.step_weights = np.zeros_like(self.weights)
-        self.X = np.empty((S, B, D), np.float32)
-        self.Y = np.empty((S, M + N, D), np.float32)
-        self.dX = np.empty_like(self.X)
-        self.P = np.empty((S, B, M + N), np.float32)
-        self.measured = max(S // 2, 1)  # segments of a batch whose loss is measured: half of them are enough
-        # The same buffers under other shapes: a view costs a third of a microsecond, a step makes many.
-        self.X_rows, self.Y_rows, self.dX_rows = (buffer.reshape(-1, D) for buffer in (self.X, self.Y, self.dX))
-        self.Y_transposed, self.P_transposed = self.Y.transpose(0, 2, 1), self.P.transpose(0, 2, 1)
+    def __init__(self, W: FloatArray, *, layout: Layout, negatives: int) -> None:
+        self.W = W
+        D, B, R, N = W.shape[1], layout.block, layout.radius, self.n_noise
+        n, n_blocks, half = layout.n_centres, layout.n_blocks, self.n_noise // 2
+        period = B + half
+        n_outputs = n_blocks * period + half
+        # B rows more at either end, which stay zero: the stretches of the first and the last block reach beyond the batch.
+        padded = np.zeros((B + n + n_outputs + B, D), np.float32)
+        self.gathered, self.outputs = padded[B:-B], padded[B + n : -B]
+        X, Y = padded[: n + 2 * B], padded[B + n - R :]
+        self.X_blocks = blocks_of(X[B:], n_blocks, B, B)
+        self.Y_stretches = blocks_of(Y, n_blocks, B + 2 * R + N, period)
+        self.Y_transposed = self.Y_stretches.transpose(0, 2, 1)
+        self.X_around_blocks = blocks_of(X[B - R :], n_blocks, B + 2 * R, B)
+        self.X_around_noise = blocks_of(X, n_blocks + 1, 2 * B, B)
+        self.dX = np.empty((n, D), np.float32)
+        self.dX_blocks = blocks_of(self.dX, n_blocks, B, B)
+        # dY takes the place of Y, which is not needed any more by then.
+        self.dY_noise = blocks_of(self.outputs, n_blocks + 1, half, period)
+        self.dY_blocks = blocks_of(self.outputs[half:], n_blocks, B, period)
+        self.scores = _Scores(layout, N)
+        # Weights a_ij in the places of their scores.
+        window = layout.window_weights()
+        weights = _Scores(layout, N)
+        weights.stretches[...] = layout.stretches(window, -negatives / N * window.sum(axis=2, keepdims=True), N)
+        self.weights = weights.stretches
+        self.halves = weights.used / 2
+        self.levels, self.slopes = np.zeros_like(self.halves), np.zeros_like(self.halves)
+        self.measured = slice(0, max(n_blocks // 2, 1))  # blocks whose loss is measured: half of them are enough
 
     def set_rate(self, lr: float) -> None:
         """Set the learning rate of the steps to come; folding it into the weights spares a pass in each step."""
-        np.multiply(self.weights, np.float32(lr / 2), out=self.step_weights)
+        np.multiply(self.halves, np.float32(lr), out=self.levels)
+        np.negative(np.abs(self.levels, out=self.slopes), out=self.slopes)
 
     def step(self, batch: Batch, measure: bool = False) -> tuple[float, float]:
         """Train one batch.
@@ -91,28 +102,61 @@ class SkipGram:
         pairs : float
             Positive pairs it is a sum over, by weight; 0 unless `measure`.
         """
-        X, Y, P = self.X, self.Y, self.P
-        gather(self.W_in, batch.inputs, self.X_rows)
-        gather(self.W_out, batch.outputs, self.Y_rows)
-        np.matmul(X, self.Y_transposed, out=P)
+        scores = self.scores
+        gather(self.W, batch.rows, self.gathered)
+        np.matmul(self.X_blocks, self.Y_transposed, out=scores.stretches)
         measured = self._loss(batch) if measure else (0.0, 0.0)
-        descend(P, self.half_signs, self.step_weights)
+        descend(scores.used, self.levels, self.slopes)
         if len(batch.cut):
-            P[batch.cut] *= batch.left
-        np.matmul(P, Y, out=self.dX)
-        np.matmul(self.P_transposed, X, out=Y)  # dY takes the place of Y, which is not needed any more
+            scores.stretches[batch.cut] *= batch.left
+        np.matmul(scores.stretches, self.Y_stretches, out=self.dX_blocks)
+        np.matmul(scores.of_blocks, self.X_around_blocks, out=self.dY_blocks)
+        np.matmul(scores.of_noise, self.X_around_noise, out=self.dY_noise)
         # Lock-free (Hogwild): other workers may write these rows between our reading and adding. Steps are small and rows
         # many, so the loss of one now and then does no harm (Niu et al. 2011).
-        add_rows(self.W_in, batch.inputs, batch.input_scale, self.dX_rows)
-        add_rows(self.W_out, batch.outputs, batch.output_scale, self.Y_rows)
+        n = len(self.dX)
+        add_rows(self.W, batch.rows[:n], batch.scale[:n], self.dX)
+        add_rows(self.W, batch.rows[n:], batch.scale[n:], self.outputs)
         return measured
 
     def _loss(self, batch: Batch) -> tuple[float, float]:
         weights = self.weights.copy()
         weights[batch.cut] *= batch.left
-        positives = slice(0, self.window.shape[1])
-        noise = slice(positives.stop, None)
-        w, P = weights[: self.measured], self.P[: self.measured]
-        loss = logistic_loss(P[:, :, positives], 1, w[:, :, positives])
-        loss += logistic_loss(P[:, :, noise], -1, -w[:, :, noise])
-        return loss, float(w[:, :, positives].sum())
+        weights, scores = weights[self.measured], self.scores.stretches[self.measured]
+        positives, noise = np.maximum(weights, 0), np.maximum(-weights, 0)
+        return logistic_loss(scores, 1, positives) + logistic_loss(scores, -1, noise), float(positives.sum())
+
+
+class _Scores:
+    """Memory for the scores of a batch, in which those of a centre and those of an output are matrices both.
+
+    The score of centre i (i from -B, for blocks before and behind) and the output at place c is at ``i * pitch + c``. The
+    rows of one block are `pitch` numbers apart, the next block's begin ``B * pitch + period`` further on; what a row does not
+    use stays zero, so a matrix of some outputs and all centres around them reads zeros where the two have no score.
+
+    Attributes
+    ----------
+    used : (n,) float32
+        All of it that is ever written, in one piece.
+    stretches : (n_blocks, B, C)
+        By block of centres.
+    of_blocks : (n_blocks, B, B + 2R)
+        By block of outputs: G^T for the block's own words, with the centres of the block and R on both sides.
+    of_noise : (n_blocks + 1, N/2, 2B)
+        By noise stretch: G^T for its words, with the centres of the blocks before and behind.
+    """
+
+    def __init__(self, layout: Layout, n_noise: int) -> None:
+        B, R, n_blocks, half = layout.block, layout.radius, layout.n_blocks, n_noise // 2
+        columns, period = B + 2 * R + n_noise, B + half
+        pitch = columns + B - R
+        step = B * pitch + period
+        memory = np.zeros((n_blocks + 2) * step + columns, np.float32)
+
+        def view(start: int, shape: tuple[int, int, int], row: int, column: int) -> FloatArray:
+            return as_strided(memory[start:], shape, [4 * step, 4 * row, 4 * column])
+
+        self.used = memory[B * pitch : B * pitch + (n_blocks - 1) * step + (B - 1) * pitch + columns]
+        self.stretches = view(B * pitch, (n_blocks, B, columns), pitch, 1)
+        self.of_blocks = view((B - R) * pitch + R + half, (n_blocks, B, B + 2 * R), 1, pitch)
+        self.of_noise = view(R, (n_blocks + 1, half, 2 * B), 1, pitch)
