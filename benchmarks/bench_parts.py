@@ -22,17 +22,19 @@ from common import ROOT, Results, figure, scratch_directory, table
 
 from parw2v.batching import Batches, make_batches
 from parw2v.blas import worker_environment
+from parw2v.config import TrainSettings
 from parw2v.corpus import BlockPlan, encode_text
 from parw2v.kernels import CBOW, KERNELS, SkipGram
 from parw2v.kernels.rows import add_rows, add_rows_public, gather
 from parw2v.sample import load_sample_corpus, sample_text
-from parw2v.sampling import keep_probabilities, noise_share, noise_table
+from parw2v.sampling import keep_probabilities, noise_table
 from parw2v.vocabulary import Vocabulary
-from parw2v.windows import SEGMENT
+from parw2v.windows import Layout
 
-V, D, R, K, S = 70_000, 100, 5, 5, 12
-ROWS = 624
-"""Of W_out in a batch of skip-gram."""
+V, D, R, K = 70_000, 100, 5, 5
+LAYOUT = Layout.of_batch(R, TrainSettings().batch_size)
+ROWS = 1500
+"""As many as a batch of skip-gram reads and writes, nearly."""
 
 BLOCK_WORDS = 60_000
 COUNTS = np.maximum(1e7 / (np.arange(V) + 10), 1).astype(np.int64)
@@ -46,11 +48,11 @@ def zipf_rows(n: int, seed: int = 0) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def matrix() -> np.ndarray:
-    return np.random.default_rng(0).random((V, D), dtype=np.float32)
+    return np.random.default_rng(0).random((2 * V, D), dtype=np.float32) - np.float32(0.5)
 
 
 def new_kernel(objective: str, matrix: np.ndarray) -> SkipGram | CBOW:
-    kernel = KERNELS[objective](matrix.copy(), matrix.copy() - 0.5, radius=R, negatives=K, segments=S)
+    kernel = KERNELS[objective](matrix.copy(), layout=LAYOUT, negatives=K)
     kernel.set_rate(1e-6)
     return kernel
 
@@ -60,20 +62,17 @@ def block_maker(kernel: SkipGram | CBOW) -> Callable[[], Batches]:
     tokens = zipf_rows(BLOCK_WORDS).astype(np.int32)
     tokens[999::1000] = ~tokens[999::1000]
     table = noise_table(COUNTS)
-    keep, share = keep_probabilities(COUNTS, 1e-3), noise_share(table, V)
+    keep = keep_probabilities(COUNTS, 1e-3)
     return lambda: make_batches(
         tokens,
         np.random.default_rng(0),
         keep=keep,
         noise_table=table,
-        noise_share=share,
-        window=kernel.window,
+        layout=LAYOUT,
         n_noise=kernel.n_noise,
-        groups=kernel.n_groups,
-        segments=S,
-        centres_are_inputs=kernel.centres_are_inputs,
+        predicts_contexts=kernel.predicts_contexts,
         workers=1,
-        most=(8.0, 16.0),
+        most=8.0,
     )
 
 
@@ -84,19 +83,19 @@ def sample_file(tmp_path: Path) -> Path:
     return path
 
 
-def test_gather_624_rows(benchmark, matrix):
+def test_gather_1500_rows(benchmark, matrix):
     out = np.empty((ROWS, D), np.float32)
     benchmark(gather, matrix, zipf_rows(ROWS), out)
 
 
 @pytest.mark.parametrize("add", [add_rows, add_rows_public], ids=["private", "public"])
-def test_add_624_rows(benchmark, matrix, add):
+def test_add_1500_rows(benchmark, matrix, add):
     G = np.full((ROWS, D), 1e-6, np.float32)
     benchmark(add, matrix.copy(), zipf_rows(ROWS), np.ones(ROWS, np.float32), G)
 
 
 @pytest.mark.parametrize("objective", ["skipgram", "cbow"])
-def test_step_of_240_words(benchmark, matrix, objective):
+def test_step_of_500_words(benchmark, matrix, objective):
     kernel = new_kernel(objective, matrix)
     batches = itertools.cycle(block_maker(kernel)())
     benchmark(lambda: kernel.step(next(batches)))
@@ -126,7 +125,7 @@ def test_read_a_block(benchmark, sample_file, tmp_path):
     benchmark(corpus.read_block, plan, 0, 0)
 
 
-assert SEGMENT * S == 240
+assert LAYOUT.n_centres == 500
 
 
 # ------------------------------------------------------------------------------------------------ running them

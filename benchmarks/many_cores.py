@@ -59,10 +59,11 @@ from parw2v.corpus import MAX_BLOCK_WORDS, BlockPlan, Corpus, encode_text
 from parw2v.kernels import KERNELS
 from parw2v.kernels.rows import gather
 from parw2v.plots import BLUE, ORANGE
-from parw2v.sampling import keep_probabilities, noise_share, noise_table
+from parw2v.sampling import NOISE_TABLE_SIZE, keep_probabilities, noise_table
+from parw2v.trainer import interleaved
 from parw2v.vocabulary import Vocabulary
-from parw2v.windows import SEGMENT
-from parw2v.worker import MEASURE_EVERY, BlockResult, BlockTask, WorkerSetup, batch_segments
+from parw2v.windows import Layout
+from parw2v.worker import MEASURE_EVERY, BlockResult, BlockTask, WorkerSetup
 
 QUICK = {"rounds": 1, "epochs": [1], "workers": [1, 8], "max_tokens": 200_000}
 DEFAULTS = {"rounds": 1, "epochs": [1], "workers": [1, 4, 16, 64]}
@@ -194,16 +195,15 @@ class Twin:
 class InTurn:
     """A worker's kernel: the one that all share, with a pause after each step."""
 
-    def __init__(self, kernel: Any, baton: Baton, W_in: Twin, W_out: Twin) -> None:
-        self.kernel, self.baton, self.twins = kernel, baton, (W_in, W_out)
+    def __init__(self, kernel: Any, baton: Baton, W: Twin) -> None:
+        self.kernel, self.baton, self.W = kernel, baton, W
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.kernel, name)
 
     def step(self, batch: batching.Batch, measure: bool = False) -> tuple[float, float]:
         done: tuple[float, float] = self.kernel.step(batch, measure)
-        for twin, rows in zip(self.twins, (batch.inputs, batch.outputs), strict=True):
-            twin.differ[rows] = True
+        self.W.differ[batch.rows] = True
         self.baton.pause()
         return done
 
@@ -232,7 +232,7 @@ def simulate(
         objective=model,
         negatives=trained.n_negatives,
         radius=settings.window,
-        segments=batch_segments(batch_size),
+        batch_size=batch_size,
         lr=lr,
         lr_min=settings.lr_min,
         total_words=len(corpus) * epochs,
@@ -240,17 +240,15 @@ def simulate(
         n_workers=workers if damping == "following" else 1,
     )
     shared: dict[str, AnyArray] = {
-        "W_in": trained.W_in,
-        "W_out": trained.W_out,
+        "W": interleaved(trained.W_in, trained.W_out),
         "progress": np.zeros(workers, np.int64),
         "keep": keep_probabilities(vocab.counts, SAMPLE, RULE),
         "noise": noise_table(vocab.counts),
     }
-    W_in, W_out = Twin.of(trained.W_in), Twin.of(trained.W_out)
+    W = Twin.of(shared["W"])
     tasks = iter([(epoch, block) for epoch in range(epochs) for block in range(plan.n_blocks)])
-    kernel = KERNELS[model](
-        W_in.live, W_out.live, radius=setup.radius, negatives=setup.negatives, segments=setup.segments
-    )
+    layout = Layout.of_batch(setup.radius, batch_size)
+    kernel = KERNELS[model](W.live, layout=layout, negatives=setup.negatives)
     done: list[BlockResult] = []
     current: list[Baton] = []
 
@@ -263,8 +261,8 @@ def simulate(
 
         return life
 
-    def gather_copy(W: FloatArray, rows: IndexArray, out: FloatArray) -> None:
-        gather(W_in.copy if W is W_in.live else W_out.copy, rows, out)
+    def gather_copy(live: FloatArray, rows: IndexArray, out: FloatArray) -> None:
+        gather(W.copy, rows, out)
 
     start = time.process_time()
     with ExitStack() as patches:
@@ -273,7 +271,7 @@ def simulate(
             patches.enter_context(mock.patch.object(target, name, new))
 
         patch(worker, "attach", lambda ticket: (shared, []))
-        patch(worker, "KERNELS", {model: lambda *args, **kw: InTurn(kernel, current[0], W_in, W_out)})
+        patch(worker, "KERNELS", {model: lambda *args, **kw: InTurn(kernel, current[0], W)})
         if workers > 1:
             patch(sys.modules[KERNELS[model].__module__], "gather", gather_copy)
         if damping == "none":
@@ -283,17 +281,17 @@ def simulate(
             baton.start()
         while batons:
             batons = [baton for baton in batons if baton.turn()]
-            for twin in (W_in, W_out) if workers > 1 else ():
-                twin.settle()
+            if workers > 1:
+                W.settle()
+    trained.W_in, trained.W_out = W.live[0::2].copy(), W.live[1::2].copy()
     count = sum(result.loss_count for result in done)
     loss = sum(result.loss_sum for result in done) / count
     return trained, time.process_time() - start, loss if math.isfinite(loss) else None
 
 
-def undamped(words: IndexArray, share: FloatArray, **rest: Any) -> tuple[FloatArray, FloatArray]:
+def undamped(words: IndexArray, *rest: Any) -> FloatArray:
     """In place of `batching.damping`."""
-    ones = np.ones(len(share), np.float32)
-    return ones, ones
+    return np.ones(words.shape, np.float32)
 
 
 def judged(model: Word2Vec, judge: Judge, scratch: Path) -> Run:
@@ -338,15 +336,16 @@ class Rates:
     @classmethod
     def of(cls, vocab: Vocabulary, objective: str) -> Rates:
         settings = TrainSettings()
-        B, R, S = SEGMENT, settings.window, batch_segments(settings.batch_size)
+        layout = Layout.of_batch(settings.window, settings.batch_size)
         kept = keep_probabilities(vocab.counts, SAMPLE, RULE) * vocab.counts
         words = kept / kept.sum()
-        empty = np.zeros((1, 1), np.float32)
-        kernel = KERNELS[objective](empty, empty, radius=R, negatives=5, segments=S)
-        noise = noise_share(noise_table(vocab.counts), len(vocab)) * (kernel.n_groups * kernel.n_noise / (S * B))
-        contexts = words * ((B + 2 * R) / B)
-        inputs, targets = (words, contexts) if kernel.centres_are_inputs else (contexts, words)
-        return cls(float(kept.sum() / vocab.total), inputs, targets + noise)
+        kernel = KERNELS[objective]
+        n_noise = layout.runs * kernel.n_noise
+        if kernel.predicts_contexts:  # stretches of noise stand between blocks, some of them several times
+            n_noise = (layout.n_blocks + 1) * kernel.n_noise // 2
+        share = np.bincount(noise_table(vocab.counts), minlength=len(vocab)) / NOISE_TABLE_SIZE
+        noise = share * (n_noise / layout.n_centres)
+        return cls(float(kept.sum() / vocab.total), words, words + noise)
 
 
 def arithmetic(vocab: Vocabulary, objective: str, dim: int, speed: float) -> Run:
@@ -356,7 +355,7 @@ def arithmetic(vocab: Vocabulary, objective: str, dim: int, speed: float) -> Run
     uses.sort()
     kept_words = speed * rates.kept_share
     row_bytes = 4 * dim
-    batch = batch_segments(TrainSettings().batch_size) * SEGMENT
+    batch = Layout.of_batch(TrainSettings().window, TrainSettings().batch_size).n_centres
     commonest = uses[::-1].cumsum() / uses.sum()
     found: Run = {
         "kind": "arithmetic",

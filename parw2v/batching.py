@@ -9,8 +9,8 @@ reads and writes is one list of row numbers. Noise words, N at a time, are share
     skip-gram    inputs of the S L centre words, then outputs: noise, block, noise, block, ... noise
     CBOW         inputs of the S L words, the noise of each run, outputs of the S L words
 
-For skip-gram each block of B centre words has N/2 noise words before it and N/2 behind it, so that all it is compared with is
-one stretch of rows, from the last R words of the block before to the first R of the one behind.
+For skip-gram each block of B centre words has N/2 noise words before it and N/2 behind it, so that all it is compared with
+is one stretch of rows, from the last R words of the block before to the first R of the one behind.
 """
 
 from __future__ import annotations

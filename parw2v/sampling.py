@@ -68,9 +68,3 @@ def noise_table(counts: CountArray, size: int = NOISE_TABLE_SIZE, power: float =
     middles = (np.arange(size) + 0.5) / size * share[-1]
     table: TokenArray = np.searchsorted(share, middles, side="right").astype(np.int32)
     return table
-
-
-def noise_share(table: TokenArray, n_words: int) -> FloatArray:
-    """(V,) float32: the share of a noise table that each of `n_words` words has."""
-    share: FloatArray = (np.bincount(table, minlength=n_words) / len(table)).astype(np.float32)
-    return share

@@ -193,7 +193,7 @@ class Trainer:
 def _shared_arrays(model: Word2Vec, vocab: Vocabulary, keep: FloatArray, n_workers: int) -> SharedArrays:
     """The parameters as they are now, the workers' counters, and the two sampling tables."""
     start: dict[str, AnyArray] = {
-        "W": np.stack([model.W_in, model.W_out], axis=1).reshape(-1, model.embed_dim),
+        "W": interleaved(model.W_in, model.W_out),
         "progress": np.zeros(n_workers, np.int64),
         "keep": keep,
         "noise": noise_table(vocab.counts),
@@ -202,3 +202,9 @@ def _shared_arrays(model: Word2Vec, vocab: Vocabulary, keep: FloatArray, n_worke
     for name, array in start.items():
         shared[name][...] = array
     return shared
+
+
+def interleaved(W_in: FloatArray, W_out: FloatArray) -> FloatArray:
+    """(2V, D) float32: a word's rows of both matrices one after the other; who reads one has the other near."""
+    W: FloatArray = np.stack([W_in, W_out], axis=1).reshape(-1, W_in.shape[1])
+    return W

@@ -6,7 +6,6 @@ import json
 import numpy as np
 import pytest
 
-from parw2v.batching import SEGMENT
 from parw2v.config import DEFAULT_LR, OBJECTIVES, TrainSettings, available_cores
 from parw2v.errors import Parw2vError, SettingsError
 from parw2v.schedule import learning_rate
@@ -18,7 +17,7 @@ BAD = {
     "lr": [0, -0.1, NAN, INF, -INF, "0.1"],
     "lr_min": [-1e-9, NAN, INF, None, "x"],
     "window": [0, -5, 101, NAN, INF, 5.0, None],
-    "batch_size": [0, 65537, -SEGMENT, NAN, INF, 256.0, None],
+    "batch_size": [0, 65537, -40, NAN, INF, 256.0, None],
     "sample": [-1e-3, NAN, INF, None, "none"],
     "sample_rule": ["gensim", "", None, 1],
     "seed": [-1, NAN, 1.5, None],
@@ -33,7 +32,7 @@ GOOD = {
     "lr": [None, 1e-3, 5, 0.0001],
     "lr_min": [0, 0.025],
     "window": [1, 100],
-    "batch_size": [1, SEGMENT + 1, 65536],
+    "batch_size": [1, 41, 65536],
     "sample": [0, 1e-5, 1, 2.5],
     "sample_rule": ["paper", "word2vec"],
     "seed": [0, 2**64],

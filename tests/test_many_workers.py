@@ -97,7 +97,7 @@ def simulated(text, directory, objective, workers, damping="following", lr=0.025
         workers=workers,
         damping=damping,
         lr=lr,
-        batch_size=240,
+        batch_size=500,
         epochs=1,
         seed=1,
         dim=DIMENSION,
@@ -122,17 +122,18 @@ def test_simulated_workers_do_not_see_each_others_batches(small, tmp_path, monke
     settle = many_cores.Twin.settle
 
     def note(self):
-        moved.append((int(self.differ.sum()), not np.array_equal(self.live, self.copy)))
+        moves = [not np.array_equal(self.live[start::2], self.copy[start::2]) for start in (0, 1)]
+        moved.append((int(self.differ.sum()), *moves))
         settle(self)
         assert np.array_equal(self.live, self.copy)
 
     monkeypatch.setattr(many_cores.Twin, "settle", note)
     simulated(small, tmp_path, "skipgram", 4)
-    (n_in, W_in_moved), (n_out, W_out_moved), *later = moved
-    assert min(n_in, n_out) > 240
-    assert not W_in_moved
-    assert W_out_moved
-    assert all(change for n, change in later[:-2] if n)
+    (n_inputs, inputs_moved, outputs_moved), *later = moved
+    assert n_inputs > 240
+    assert not inputs_moved
+    assert outputs_moved
+    assert all(change for n, *change in later[:-1] if n)
 
 
 def test_a_simulation_gives_the_same_bits_again(small, tmp_path):
@@ -162,7 +163,7 @@ def test_an_error_in_a_simulated_worker_is_raised():
 
 def test_rates_add_up(sample):
     vocab, _ = sample
-    for objective, rows in (("skipgram", (1, 2.5)), ("cbow", (1.5, 1.2))):
+    for objective, rows in (("skipgram", (1, 1.8)), ("cbow", (1, 1.3))):
         rates = many_cores.Rates.of(vocab, objective)
         assert rates.inputs.sum() == pytest.approx(rows[0])
         assert rates.outputs.sum() == pytest.approx(rows[1], abs=0.1)

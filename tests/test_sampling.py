@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from parw2v.errors import SettingsError
-from parw2v.sampling import NOISE_TABLE_SIZE, keep_probabilities, noise_share, noise_table
+from parw2v.sampling import NOISE_TABLE_SIZE, keep_probabilities, noise_table
 
 ZIPF = (1e7 / np.arange(1, 30_001)).astype(np.int64)
 VOCABULARIES = {
@@ -52,7 +52,6 @@ def test_noise_table_is_right_to_one_entry(name, size):
     entries = np.bincount(table, minlength=len(counts))
     assert len(entries) == len(counts)
     assert np.abs(entries - expected).max() <= 1
-    assert noise_share(table, len(counts)) == pytest.approx(entries / size)
 
 
 def test_noise_table_reaches_every_word_of_a_usual_vocabulary():
@@ -66,7 +65,6 @@ def test_more_words_than_entries():
     table = noise_table(counts, 1000)
     assert np.bincount(table, minlength=50_000).max() == 1
     assert np.diff(table) == pytest.approx(50, abs=1)
-    assert noise_share(table, 50_000).sum() == pytest.approx(1)
 
 
 def test_other_powers():

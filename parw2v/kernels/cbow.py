@@ -69,6 +69,7 @@ class CBOW:
         self.levels, self.slopes = np.zeros_like(self.halves), np.zeros_like(self.halves)
         self.steps = np.empty((n + runs * N, D), np.float32)
         self.n_inputs, self.each = len(self.steps), np.arange(n)
+        self.measured = layout.length * max(runs // 4, 1)  # centre words whose loss is measured: some runs are enough
         # The same buffers under other shapes.
         self.H_blocks = blocks_of(self.H, n_blocks, B, B)
         self.dX_blocks = blocks_of(self.steps, n_blocks, B, B)
@@ -110,11 +111,10 @@ class CBOW:
         return measured
 
     def _loss(self, batch: Batch) -> tuple[float, float]:
-        """Of the first half of the batch."""
+        """Of the first runs of the batch."""
         has_context = np.ones((self.layout.n_blocks, self.layout.block), np.float32)
         has_context[batch.cut] = batch.contexts[:, :, 0] > 0
-        half = slice(0, self.layout.n_blocks // 2 * self.layout.block)
-        weights = has_context.reshape(-1)[half]
+        weights = has_context.reshape(-1)[: self.measured]
         noise = self.negatives / self.n_noise * weights[:, None]
-        loss = logistic_loss(self.p[half], 1, weights) + logistic_loss(self.Q[half], -1, noise)
-        return loss, float(weights.sum())
+        p, Q = self.p[: self.measured], self.Q[: self.measured]
+        return logistic_loss(p, 1, weights) + logistic_loss(Q, -1, noise), float(weights.sum())

@@ -34,7 +34,7 @@ from parw2v.arraytypes import FloatArray
 from parw2v.batching import Batch
 from parw2v.kernels.losses import descend, logistic_loss
 from parw2v.kernels.rows import add_rows, blocks_of, gather
-from parw2v.windows import Layout
+from parw2v.windows import RUN_BLOCKS, Layout
 
 
 class SkipGram:
@@ -83,9 +83,9 @@ class SkipGram:
         weights = _Scores(layout, N)
         weights.stretches[...] = layout.stretches(window, -negatives / N * window.sum(axis=2, keepdims=True), N)
         self.weights = weights.stretches
-        self.halves = weights.used / 2
+        self.halves: FloatArray = weights.used * np.float32(0.5)
         self.levels, self.slopes = np.zeros_like(self.halves), np.zeros_like(self.halves)
-        self.measured = slice(0, max(n_blocks // 2, 1))  # blocks whose loss is measured: half of them are enough
+        self.measured = RUN_BLOCKS * max(layout.runs // 4, 1)  # blocks whose loss is measured: some runs are enough
 
     def set_rate(self, lr: float) -> None:
         """Set the learning rate of the steps to come; folding it into the weights spares a pass in each step."""
@@ -120,9 +120,9 @@ class SkipGram:
         return measured
 
     def _loss(self, batch: Batch) -> tuple[float, float]:
-        weights = self.weights.copy()
-        weights[batch.cut] *= batch.left
-        weights, scores = weights[self.measured], self.scores.stretches[self.measured]
+        cut = batch.cut[batch.cut < self.measured]
+        weights, scores = self.weights[: self.measured].copy(), self.scores.stretches[: self.measured]
+        weights[cut] *= batch.left[: len(cut)]
         positives, noise = np.maximum(weights, 0), np.maximum(-weights, 0)
         return logistic_loss(scores, 1, positives) + logistic_loss(scores, -1, noise), float(positives.sum())
 
@@ -131,8 +131,8 @@ class _Scores:
     """Memory for the scores of a batch, in which those of a centre and those of an output are matrices both.
 
     The score of centre i (i from -B, for blocks before and behind) and the output at place c is at ``i * pitch + c``. The
-    rows of one block are `pitch` numbers apart, the next block's begin ``B * pitch + period`` further on; what a row does not
-    use stays zero, so a matrix of some outputs and all centres around them reads zeros where the two have no score.
+    rows of one block are `pitch` numbers apart, the next block's begin ``B * pitch + period`` further on; what a row does
+    not use stays zero, so a matrix of some outputs and all centres around them reads zeros where the two have no score.
 
     Attributes
     ----------
