@@ -9,37 +9,60 @@ import numpy as np
 import pytest
 
 from parw2v.batching import damping, make_batches
-from parw2v.kernels import KERNELS
-from parw2v.sampling import noise_share, noise_table
-from parw2v.windows import SEGMENT, whole_windows
+from parw2v.sampling import noise_table
+from parw2v.windows import BLOCK, RUN_BLOCKS, Layout
 
 NOISE = 16
 """Noise words of a group in these tests."""
 
-GROUPS = 3
-"""Groups in a batch of CBOW; skip-gram has one a segment."""
+RUNS = 3
+"""Runs in a batch, unless a test says otherwise: odd, so that noise stretches and blocks do not come out even."""
 
-TABLE = NOISE * GROUPS * 200
+TABLE = NOISE * 12 * 50
 """Entries of the noise table: parts of equal size for all groups here."""
 
-MOST = 2.0, 3.0
-"""Thresholds of damping for rows of W_in and of W_out."""
+MOST = 3.0
+"""Threshold of damping."""
+
+EXACT = {"rtol": 1e-5}
+"""Sums of a few float32 weights; factors that are one float32 division."""
 
 SIGMAS = 5
 """Standard errors that a frequency may be off: one check in two million fails by chance, and the seeds are fixed."""
 
-both = pytest.mark.parametrize("skipgram", [True, False], ids=["skipgram", "cbow"])
+NEARLY_ALL = {1: 0.98, 16: 0.92}
+"""Share of the words of ordinary batches whose factor no collision of hashes changes, by number of workers: where others
+are counted too, more words are near the threshold."""
 
-SENTENCES = {
-    "one word": [1],
-    "one word a sentence": [1] * 40,
-    "short": [3, 1, 2, 5, 1, 1, 4],
-    "one segment": [SEGMENT],
-    "a word more": [SEGMENT + 1],
-    "a batch to the word": [SEGMENT * 4] * 3,
-    "mixed": [1, 30, 2, 17, 16, 1000, 3, 1, 64],
-    "one long": [777],
-}
+SAFE_SIDE = 0.01
+"""Share of the steps of ordinary batches, summed, that collisions may cost."""
+
+both = pytest.mark.parametrize("skipgram", [True, False], ids=["skipgram", "cbow"])
+any_runs = pytest.mark.parametrize("runs", [1, 3, 4])
+
+
+def sentences(length):
+    """Lengths of the sentences of texts, by name; `length` is that of a run."""
+    block = length // RUN_BLOCKS
+    chance = np.random.default_rng(length)
+    return {
+        "one word": [1],
+        "one word a sentence": [1] * 60,
+        "short": [3, 1, 2, 5, 1, 1, 4],
+        "one block": [block],
+        "one run": [length],
+        "a word more": [length + 1],
+        "ends of blocks": [block] * 3 + [2 * block] * 4,
+        "ends of runs": [length] * 4 + [2 * length],
+        "a batch to the word": [length * RUNS] * 3,
+        "mixed": [1, 30, 2, 17, 16, 1000, 3, 1, 64],
+        "one long": [777],
+        "by chance": chance.integers(1, 2 * block, 40).tolist(),
+        "mostly long": chance.geometric(1 / length, 12).tolist(),
+    }
+
+
+NAMES = list(sentences(RUN_BLOCKS))
 
 
 def block_of(lengths, ids=None):
@@ -50,159 +73,233 @@ def block_of(lengths, ids=None):
     return tokens
 
 
-def kernel_of(radius, skipgram):
-    none = np.zeros((1, 1), np.float32)
-    return KERNELS["skipgram" if skipgram else "cbow"](none, none, radius=radius, negatives=1, segments=1)
-
-
-def batches_of(tokens, seed=1, *, keep=None, counts=None, radius=5, segments=4, skipgram=True, workers=1):
+def batches_of(tokens, layout, seed=1, *, keep=None, counts=None, skipgram=True, workers=1):
     n_words = max(int(np.max(np.where(tokens < 0, ~tokens, tokens), initial=0)) + 1, 3)
     counts = np.arange(n_words, 0, -1) if counts is None else counts
-    table = noise_table(counts, TABLE)
     return make_batches(
         tokens,
         np.random.default_rng(seed),
         keep=np.ones(len(counts), np.float32) if keep is None else np.asarray(keep, np.float32),
-        noise_table=table,
-        noise_share=noise_share(table, len(counts)),
-        window=kernel_of(radius, skipgram).window,
+        noise_table=noise_table(counts, TABLE),
+        layout=layout,
         n_noise=NOISE,
-        groups=segments if skipgram else GROUPS,
-        segments=segments,
-        centres_are_inputs=skipgram,
+        predicts_contexts=skipgram,
         workers=workers,
         most=MOST,
     )
 
 
-def weights_of(radius, skipgram):
-    """(B, M), weights of a whole window: the chance that a reach drawn from 1..R takes a word in, or 1."""
-    distance = np.abs(np.arange(SEGMENT + 2 * radius) - radius - np.arange(SEGMENT)[:, None])
-    inside = (distance > 0) & (distance <= radius)
-    return np.where(inside, (radius + 1 - distance) / radius if skipgram else 1, 0)
+def weights_of(layout, skipgram):
+    """(n_blocks, B, M), weights of a window that only its run's ends cut.
+
+    The chance that a reach drawn from 1..R takes a word in, by that of a run to hold both words; or 1.
+    """
+    B, R, L = layout.block, layout.radius, layout.length
+    place = np.arange(-R, L + R)
+    distance = np.abs(place - np.arange(L)[:, None])
+    inside = (distance > 0) & (distance <= R) & (place >= 0) & (place < L)
+    together = np.maximum(L - distance, 1) / L
+    weights = np.where(inside, (R + 1 - distance) / R / together if skipgram else 1, 0)
+    blocks = [weights[start : start + B, start : start + B + 2 * R] for start in range(0, L, B)]
+    return np.tile(blocks, (layout.runs, 1, 1))
 
 
-def decode(batches, radius, segments, skipgram=True):
+def places_of(layout, skipgram):
+    """(inputs, noise, targets, neighbours): where in a batch's rows they are.
+
+    Neighbours are (n_blocks, M), those of each block of centres; -1 for what is not in the batch. Noise is given by
+    stretch, (n_blocks + 1, N/2), for skip-gram and by group, (S, N), for CBOW.
+    """
+    B, R, n = layout.block, layout.radius, layout.n_centres
+    inputs = np.arange(n)
+    if skipgram:
+        outputs = n + np.arange(layout.n_blocks * (NOISE // 2 + B) + NOISE // 2)
+        noise = np.stack([outputs[k * (NOISE // 2 + B) :][: NOISE // 2] for k in range(layout.n_blocks + 1)])
+        targets = np.setdiff1d(outputs, noise)
+    else:
+        noise = (n + np.arange(layout.runs * NOISE)).reshape(layout.runs, NOISE)
+        targets = n + layout.runs * NOISE + np.arange(n)
+    padded = np.pad(targets if skipgram else inputs, R, constant_values=-1)
+    neighbours = np.stack([padded[k * B : k * B + B + 2 * R] for k in range(layout.n_blocks)])
+    return inputs, noise, targets, neighbours
+
+
+def decode(batches, layout, skipgram=True):
     """Yield (centre, contexts to the left, contexts to the right, reach) for each centre word, padding included."""
-    wide = SEGMENT + 2 * radius
-    expected = weights_of(radius, skipgram)
+    B, R = layout.block, layout.radius
+    whole = weights_of(layout, skipgram)
+    inputs, noise, targets, neighbours = places_of(layout, skipgram)
     for batch in batches:
-        assert batch.inputs.dtype == batch.outputs.dtype == batch.cut.dtype == np.intp
-        assert batch.inputs.shape == batch.input_scale.shape
-        assert batch.outputs.shape == batch.output_scale.shape
+        assert batch.rows.dtype == batch.cut.dtype == np.intp
+        assert batch.scale.dtype == batch.left.dtype == batch.contexts.dtype == np.float32
+        assert batch.rows.shape == batch.scale.shape == (len(inputs) + noise.size + len(targets),)
+        # Row 2v is word v as input, 2v + 1 as output, and each centre word is there as both.
+        assert (batch.rows[inputs] % 2 == 0).all()
+        assert (batch.rows[noise] % 2 == 1).all()
+        assert (batch.rows[targets] == batch.rows[inputs] + 1).all()
+        left, masks = batch.left, layout.window_masks(batch.reach)
         if skipgram:
-            assert batch.reach == radius
-            centres, contexts = batch.inputs.reshape(segments, -1), batch.outputs.reshape(segments, -1)[:, :-NOISE]
+            assert batch.reach == R
+            assert left.shape == (len(batch.cut), B, B + 2 * R + NOISE)
+            before, noise_before, own, noise_behind, behind = np.split(
+                left, np.cumsum([R, NOISE // 2, B, NOISE // 2]), axis=2
+            )
+            share = batch.contexts / whole[batch.cut].sum(axis=2, keepdims=True)
+            for of_noise in (noise_before, noise_behind):
+                np.testing.assert_allclose(of_noise, np.repeat(share, NOISE // 2, axis=2), **EXACT)
+            left = np.concatenate([before, own, behind], axis=2)
         else:
-            assert 1 <= batch.reach <= radius
-            centres = batch.outputs[: segments * SEGMENT].reshape(SEGMENT, segments).T
-            contexts = batch.inputs.reshape(wide, segments).T
-        assert contexts.shape == (segments, wide)
-        assert (contexts[:, radius : radius + SEGMENT] == centres).all()
-        masks = np.repeat(whole_windows(radius)[batch.reach][None], segments, axis=0)
-        masks[batch.cut] = batch.left[:, :, :wide]
-        assert np.isin(masks, [0, 1]).all()
-        np.testing.assert_allclose(batch.contexts[:, :, 0], (masks[batch.cut] * expected).sum(axis=2), rtol=1e-5)
-        if skipgram:
-            share = batch.contexts / expected[0].sum()
-            np.testing.assert_allclose(batch.left[:, :, wide:], np.repeat(share, NOISE, axis=2), rtol=1e-5)
-        for s in range(segments):
-            for b in range(SEGMENT):
-                near = [(m - radius - b, int(contexts[s, m])) for m in np.flatnonzero(masks[s, b])]
-                yield int(centres[s, b]), [w for o, w in near if o < 0], [w for o, w in near if o > 0], batch.reach
+            assert 1 <= batch.reach <= R
+            assert left.shape == (len(batch.cut), B, B + 2 * R)
+            assert (left <= masks[batch.cut]).all()
+        assert np.isin(left, [0, 1]).all()
+        masks[batch.cut] *= left
+        np.testing.assert_allclose(
+            batch.contexts, (masks[batch.cut] * whole[batch.cut]).sum(axis=2, keepdims=True), **EXACT
+        )
+        words = np.append(batch.rows // 2, -1)
+        for i, centre in enumerate(words[inputs].tolist()):
+            k, b = divmod(i, B)
+            near = [(m - R - b, int(words[neighbours[k, m]])) for m in np.flatnonzero(masks[k, b])]
+            yield centre, [w for o, w in near if o < 0], [w for o, w in near if o > 0], batch.reach
+
+
+def contexts_of(i, reach, sentence_of, length):
+    """Places in the text of the contexts of word i, to the left and to the right; each is looked at."""
+
+    def together(j):
+        return 0 <= j < len(sentence_of) and sentence_of[j] == sentence_of[i] and j // length == i // length
+
+    return [j for j in range(i - reach, i) if together(j)], [j for j in range(i + 1, i + reach + 1) if together(j)]
 
 
 @both
 @pytest.mark.parametrize("radius", [1, 2, 5, 20])
-@pytest.mark.parametrize("name", SENTENCES)
+@pytest.mark.parametrize("name", NAMES)
 def test_pairs_are_those_of_a_slow_loop(name, radius, skipgram):
-    tokens = block_of(SENTENCES[name])
-    sentence_of = np.repeat(np.arange(len(SENTENCES[name])), SENTENCES[name])
-    batches = batches_of(tokens, radius=radius, skipgram=skipgram)
+    layout = Layout(radius, RUNS)
+    lengths = sentences(layout.length)[name]
+    tokens = block_of(lengths)
+    sentence_of = np.repeat(np.arange(len(lengths)), lengths).tolist()
+    batches = batches_of(tokens, layout, skipgram=skipgram)
     assert batches.raw_words == batches.kept_words == len(tokens)
-    assert len(batches) == -(-len(tokens) // (4 * SEGMENT))
-    with_context = Counter()
-    for centre, left, right, reach in decode(batches, radius, 4, skipgram):
+    assert len(batches) == -(-len(tokens) // layout.n_centres)
+    centres, with_context = Counter(), Counter()
+    for centre, left, right, reach in decode(batches, layout, skipgram):
+        centres[centre] += 1
         if not left and not right:
             continue
         with_context[centre] += 1
-        same = np.flatnonzero(sentence_of == sentence_of[centre])
-        # The reach is that of the batch, and only the sentence's ends cut it short.
-        assert left == list(range(max(centre - reach, same[0]), centre))
-        assert right == list(range(centre + 1, min(centre + reach, same[-1]) + 1))
-    # Each word that has a neighbour at all is a centre once; segments of padding have no pairs.
-    expected = [i for i, s in enumerate(sentence_of) if SENTENCES[name][s] > 1]
-    assert with_context == Counter(expected)
+        # The reach is that of the batch, and only the ends of the sentence and of the run cut it short.
+        assert (left, right) == contexts_of(centre, reach, sentence_of, layout.length)
+    # Each word is a centre once, with contexts if it has a neighbour at all; padding is word 0 and has none.
+    assert with_context == Counter(
+        i for i in range(len(tokens)) if contexts_of(i, 1, sentence_of, layout.length) != ([], [])
+    )
+    assert centres == Counter({**dict.fromkeys(range(len(tokens)), 1), 0: 1 - len(tokens) + centres.total()})
 
 
-def assert_only_segments_near_a_sentence_end_are_cut(lengths, radius, skipgram):
-    """A segment is cut if a window of full reach in it is; the rest go by the masks that all share."""
+def assert_only_blocks_near_a_sentence_end_are_cut(lengths, layout, skipgram):
+    """A block is cut if a window of full reach in it is, or is none; the rest go by the masks that all share."""
     sentence_of = np.repeat(np.arange(len(lengths)), lengths)
-    around = np.pad(sentence_of, (radius, radius + SEGMENT), constant_values=-1)
-    expected = set()
-    for first in range(0, len(sentence_of), SEGMENT):
-        for i in range(first, first + SEGMENT):
-            if around[i + radius] < 0 or np.any(around[i : i + 2 * radius + 1] != around[i + radius]):
-                expected.add(first)
-    found, whole = set(), 0
-    for batch in batches_of(block_of(lengths), radius=radius, skipgram=skipgram):
+    n_batches = -(-len(sentence_of) // layout.n_centres)
+    padded = np.full(n_batches * layout.n_centres, -1)
+    padded[: len(sentence_of)] = sentence_of
+    expected = Counter()
+    for run in range(0, len(padded), layout.length):
+        text = padded[run : run + layout.length]
+        for start in range(0, layout.length, layout.block):
+            for i in range(start, start + layout.block):
+                window = text[max(i - layout.radius, 0) : i + layout.radius + 1]
+                if text[i] < 0 or np.any(window != text[i]):
+                    expected[run + start if text[start] >= 0 else 0] += 1  # word 0 also stands for padding
+                    break
+    found, whole = Counter(), 0
+    for batch in batches_of(block_of(lengths), layout, skipgram=skipgram):
         assert (np.diff(batch.cut) > 0).all()
         assert len(batch.cut) == len(batch.left) == len(batch.contexts)
-        firsts = batch.inputs[::SEGMENT] if skipgram else batch.outputs[:4]
+        firsts = batch.rows[: layout.n_centres : layout.block] // 2
         found.update(firsts[batch.cut].tolist())
-        whole += 4 - len(batch.cut)
-    assert found | {0} == expected | {0}  # word 0 also stands for padding
-    assert whole == -(-len(sentence_of) // SEGMENT) - len(expected)
+        whole += layout.n_blocks - len(batch.cut)
+    assert found == expected
+    assert whole == n_batches * layout.n_blocks - expected.total()
 
 
 @both
-@pytest.mark.parametrize("radius", [1, 5, 50])
-@pytest.mark.parametrize("name", SENTENCES)
-def test_only_segments_near_a_sentence_end_are_cut(name, radius, skipgram):
-    assert_only_segments_near_a_sentence_end_are_cut(SENTENCES[name], radius, skipgram)
+@pytest.mark.parametrize("radius", [1, 5, BLOCK, 50])
+@pytest.mark.parametrize("name", NAMES)
+def test_only_blocks_near_a_sentence_end_are_cut(name, radius, skipgram):
+    layout = Layout(radius, RUNS)
+    assert_only_blocks_near_a_sentence_end_are_cut(sentences(layout.length)[name], layout, skipgram)
 
 
-@pytest.mark.parametrize("radius", [1, 2, 5])
-def test_a_sentence_end_anywhere_in_a_segment(radius):
-    for end in range(SEGMENT):
-        assert_only_segments_near_a_sentence_end_are_cut([2 * SEGMENT + end, 3 * SEGMENT], radius, True)
+@both
+@pytest.mark.parametrize("radius", [1, 2, 5, BLOCK])
+def test_a_sentence_end_anywhere_in_a_run(radius, skipgram):
+    layout = Layout(radius, RUNS)
+    for end in range(layout.length):
+        lengths = [layout.length + end, 2 * layout.length]
+        assert_only_blocks_near_a_sentence_end_are_cut(lengths, layout, skipgram)
 
 
 @both
 def test_words_that_repeat_pair_with_each_other_but_not_with_themselves(skipgram):
-    batches = batches_of(block_of([4], [7, 7, 7, 7]), radius=1, skipgram=skipgram)
-    pairs = [(c, left, right) for c, left, right, _ in decode(batches, 1, 4, skipgram) if left or right]
+    layout = Layout(1, RUNS)
+    batches = batches_of(block_of([4], [7, 7, 7, 7]), layout, skipgram=skipgram)
+    pairs = [(c, left, right) for c, left, right, _ in decode(batches, layout, skipgram) if left or right]
     assert sorted(pairs) == [(7, [], [7]), (7, [7], []), (7, [7], [7]), (7, [7], [7])]
 
 
 @both
 def test_subsampling_comes_before_windows(skipgram):
-    """Dropped words neither are centres nor contexts, nor do they take up a place in a window."""
+    """Dropped words neither are centres nor contexts, nor do they take up a place in a window or in a run."""
+    layout = Layout(3, RUNS)
     lengths = [50, 3, 200, 1, 120, 2, 2]  # nothing is left of the last but one
     n = sum(lengths)
     keep = np.arange(n) % 3 == 0
     keep[[-1, -2]] = True, False
     keep[[-3, -4]] = False
-    sentence_of = np.repeat(np.arange(len(lengths)), lengths)
-    kept = np.flatnonzero(keep)
-    batches = batches_of(block_of(lengths), keep=keep, radius=3, skipgram=skipgram)
+    sentence_of = np.repeat(np.arange(len(lengths)), lengths)[keep].tolist()
+    kept = np.flatnonzero(keep).tolist()
+    assert len(kept) > 2 * layout.length
+    batches = batches_of(block_of(lengths), layout, keep=keep, skipgram=skipgram)
     assert batches.raw_words == n
     assert batches.kept_words == len(kept)
-    seen = 0
-    for centre, left, right, reach in decode(batches, 3, 4, skipgram):
+    seen = []
+    for centre, left, right, reach in decode(batches, layout, skipgram):
         if left or right:
-            same = kept[sentence_of[kept] == sentence_of[centre]].tolist()
-            at = same.index(centre)
-            assert left == same[max(at - reach, 0) : at]
-            assert right == same[at + 1 : at + 1 + reach]
-            seen += 1
-    assert seen == sum(1 for i in kept if np.count_nonzero(sentence_of[kept] == sentence_of[i]) > 1)
+            i = kept.index(centre)
+            expected = contexts_of(i, reach, sentence_of, layout.length)
+            assert (left, right) == tuple([kept[j] for j in side] for side in expected)
+            seen.append(i)
+    alone = [i for i in range(len(kept)) if contexts_of(i, 1, sentence_of, layout.length) == ([], [])]
+    assert sorted(seen + alone) == list(range(len(kept)))
+    assert 0 < len(alone) < 5
+
+
+def test_what_the_ends_of_runs_cost_is_made_up_for():
+    """Cut at each of the L phases, a pair of a long text counts on average (R + 1 - d) / R."""
+    layout = Layout(3, RUNS)
+    length, radius = layout.length, layout.radius
+    total = np.zeros((length, 2 * radius + 1))
+    for phase in range(length):
+        # A sentence of `phase` words moves the text behind it on by as many places.
+        tokens = block_of([phase] * (phase > 0) + [3 * length])
+        first = phase + length  # of the words in the middle of the text
+        for centre, left, right, _ in decode(batches_of(tokens, layout), layout):
+            if first <= centre < first + length:
+                for context in left + right:
+                    d = abs(context - centre)
+                    weight = (radius + 1 - d) / radius * length / (length - d)
+                    total[centre - first, context - centre + radius] += weight
+    expected = [(radius + 1 - abs(d)) / radius if d else 0 for d in range(-radius, radius + 1)]
+    np.testing.assert_allclose(total / length, np.tile(expected, (length, 1)), **EXACT)
 
 
 @both
 @pytest.mark.parametrize("tokens", [np.zeros(0, np.int32), block_of([3, 5])], ids=["no words", "none kept"])
 def test_empty_blocks(tokens, skipgram):
-    batches = batches_of(tokens, keep=np.zeros(8), skipgram=skipgram)
+    batches = batches_of(tokens, Layout(5, RUNS), keep=np.zeros(8), skipgram=skipgram)
     assert len(batches) == 0
     assert list(batches) == []
     assert batches.raw_words == len(tokens)
@@ -211,35 +308,71 @@ def test_empty_blocks(tokens, skipgram):
 
 @both
 def test_padding_has_no_weight(skipgram):
-    """Ten words in a batch of 64 segments: all other centres look at nobody."""
-    batches = batches_of(block_of([10]), segments=64, skipgram=skipgram)
-    decoded = list(decode(batches, 5, 64, skipgram))
-    assert len(decoded) == 64 * SEGMENT
+    """Ten words in a batch of 16 runs: all other centres look at nobody."""
+    layout = Layout(5, 16)
+    batches = batches_of(block_of([10]), layout, skipgram=skipgram)
+    decoded = list(decode(batches, layout, skipgram))
+    assert len(decoded) == layout.n_centres
     assert sum(1 for _, left, right, _ in decoded if left or right) == 10
     (batch,) = batches
     assert np.count_nonzero(batch.contexts) == 10
-    assert len(batch.cut) == 64
-    assert np.isfinite(batches.input_scale).all()
-    assert np.isfinite(batches.output_scale).all()
+    assert len(batch.cut) == layout.n_blocks
+    of_padding = np.count_nonzero(batch.contexts[:, :, 0], axis=1) == 0
+    assert np.count_nonzero(batch.left[of_padding]) == 0
+    assert np.isfinite(batches.scale).all()
+
+
+@both
+@pytest.mark.parametrize("n_runs", [1, RUNS, RUNS + 1, 7 * RUNS - 1, 7 * RUNS])
+def test_padding_fills_up_less_than_a_batch(n_runs, skipgram):
+    """Whole runs are filled up to whole batches, none of which is of padding only."""
+    layout = Layout(5, RUNS)
+    batches = batches_of(block_of([n_runs * layout.length]), layout, skipgram=skipgram)
+    words = batches.rows[:, : layout.n_centres].reshape(len(batches), RUNS, layout.length) // 2
+    padding = (words == 0).all(axis=2)
+    assert np.count_nonzero(padding) == -n_runs % RUNS
+    assert not padding.all(axis=1).any()
 
 
 @both
 def test_a_generator_decides_everything(skipgram):
-    tokens = block_of([40] * 30)
-    first, same, other = (batches_of(tokens, seed, skipgram=skipgram) for seed in (1, 1, 2))
-    for one, two, three in zip(first, same, other, strict=True):
+    """Which words are kept, the noise, the reaches and the hash."""
+    tokens, layout = block_of([40] * 100), Layout(5, RUNS)
+    first, same, other = (batches_of(tokens, layout, seed, keep=[0.5] * 4000, skipgram=skipgram) for seed in (1, 1, 2))
+    for one, two in zip(first, same, strict=True):
         for a, b in zip(one, two, strict=True):
             assert np.array_equal(a, b)
-        assert not np.array_equal(one.inputs, three.inputs)
-        assert not np.array_equal(one.outputs, three.outputs)
+    noise = places_of(layout, skipgram)[1]
+    for one, two in zip(first, other, strict=False):
+        assert not np.array_equal(one.rows[: layout.n_centres], two.rows[: layout.n_centres])
+        assert not np.array_equal(one.rows[noise], two.rows[noise])
+    assert skipgram or first.reach != other.reach
 
 
 @both
-def test_segments_are_shuffled(skipgram):
-    batches = batches_of(block_of([200 * SEGMENT]), skipgram=skipgram)
-    firsts = batches.inputs.reshape(-1, SEGMENT)[:, 0] if skipgram else batches.outputs[:, :4].ravel()
-    assert sorted(firsts) == list(range(0, 200 * SEGMENT, SEGMENT))
-    assert np.mean(np.diff(firsts) == SEGMENT) < 0.05
+def test_a_batch_takes_its_runs_from_all_over_the_block(skipgram):
+    """Each run is in one batch; runs that follow each other in the text are in different ones."""
+    layout = Layout(5, 4)
+    batches = batches_of(block_of([200 * layout.length]), layout, skipgram=skipgram)
+    firsts = batches.rows[:, : layout.n_centres : layout.length] // 2
+    assert sorted(firsts.ravel()) == list(range(0, 200 * layout.length, layout.length))
+    assert np.mean(np.diff(np.sort(firsts, axis=1)) == layout.length) < 0.05
+
+
+@both
+@pytest.mark.parametrize("n_runs", [1, 2, RUNS + 1, 20 * RUNS, 20 * RUNS + 1])
+def test_a_batch_has_one_run_of_each_part(n_runs, skipgram):
+    """The text in S parts of equal length: the first batch has the first run of each, the next the runs that follow."""
+    layout = Layout(5, RUNS)
+    batches = batches_of(block_of([n_runs * layout.length]), layout, skipgram=skipgram)
+    for i, batch in enumerate(batches):
+        for s in range(RUNS):
+            run = i + s * len(batches)
+            words = batch.rows[s * layout.length : (s + 1) * layout.length] // 2
+            first = run * layout.length if run < n_runs else None
+            assert words.tolist() == (
+                [0] * layout.length if first is None else list(range(first, first + layout.length))
+            )
 
 
 # ---------------------------------------------------------------------------------------------------- distributions
@@ -255,8 +388,9 @@ def assert_frequencies(counts, probabilities):
 
 @pytest.mark.parametrize("radius", [2, 5, 10])
 def test_reaches_are_uniform(radius):
-    n = 2000 * SEGMENT
-    batches = batches_of(block_of([n], [0] * n), radius=radius, segments=1, counts=np.array([3, 2, 1]), skipgram=False)
+    layout = Layout(radius, 1)
+    n = 2000 * layout.length
+    batches = batches_of(block_of([n], [0] * n), layout, counts=np.array([3, 2, 1]), skipgram=False)
     assert len(batches) == len(batches.reach) == 2000
     reaches = np.array(batches.reach)
     drawn = np.bincount(reaches, minlength=radius + 1)
@@ -265,28 +399,29 @@ def test_reaches_are_uniform(radius):
     assert abs(np.corrcoef(reaches[:-1], reaches[1:])[0, 1]) < SIGMAS / len(reaches) ** 0.5
 
 
-def noise_of(batches, segments, skipgram=True):
-    """(batches, groups, N)"""
-    if skipgram:
-        return batches.outputs.reshape(len(batches), segments, -1)[:, :, -NOISE:]
-    return batches.outputs[:, segments * SEGMENT :].reshape(len(batches), GROUPS, NOISE)
+def noise_drawn(counts, n_batches, *, runs=RUNS, skipgram=True):
+    """Noise words of a block, (n_batches, n_blocks + 1, N/2) for skip-gram and (n_batches, S, N) for CBOW."""
+    layout = Layout(5, runs)
+    n = n_batches * layout.n_centres
+    batches = batches_of(block_of([n], [0] * n), layout, counts=np.asarray(counts), skipgram=skipgram)
+    assert len(batches) == n_batches
+    return batches.rows[:, places_of(layout, skipgram)[1]] // 2
 
 
-def noise_among(n_words, n_segments, *, segments=4, skipgram=True):
-    """Noise of a block where all words are drawn alike."""
-    n = n_segments * SEGMENT
-    return noise_of(
-        batches_of(block_of([n], [0] * n), counts=np.full(n_words, 5), segments=segments, skipgram=skipgram),
-        segments,
-        skipgram,
-    )
+def groups_drawn(counts, n_batches, *, runs=RUNS, skipgram=True):
+    """(n_batches, S, N) noise words, ascending in a group; two stretches are a group of skip-gram's."""
+    noise = noise_drawn(counts, n_batches, runs=runs, skipgram=skipgram)
+    return np.sort(noise[:, : 2 * runs if skipgram else runs].reshape(n_batches, runs, NOISE), axis=2)
+
+
+TEN_EACH = np.full(10 * NOISE, 5)
+"""Counts of words that are drawn alike, ten in each N-th of the distribution."""
 
 
 @both
 def test_noise_follows_counts_to_the_three_quarters(skipgram):
     counts = np.array([5000, 900, 400, 80, 80, 20, 3])
-    n = 2000 * SEGMENT
-    noise = noise_of(batches_of(block_of([n], [6] * n), counts=counts, skipgram=skipgram), 4, skipgram)
+    noise = groups_drawn(counts, 500, skipgram=skipgram)
     weights = counts**0.75
     # Stratified draws vary less than independent ones; the table itself is right to half an entry.
     drawn = np.bincount(noise.ravel(), minlength=7)
@@ -298,124 +433,254 @@ def test_noise_follows_counts_to_the_three_quarters(skipgram):
 @both
 def test_each_noise_word_is_drawn_alike_in_each_group(skipgram):
     """Whatever its place in the batch, a group draws from the whole of each N-th."""
-    noise = noise_among(10 * NOISE, 8000, skipgram=skipgram)
-    for group in range(noise.shape[1]):
-        for place in (0, 1, NOISE - 1):
+    noise = groups_drawn(TEN_EACH, 2000, skipgram=skipgram)
+    for group in range(RUNS):
+        for place in range(NOISE):
             drawn = np.bincount(noise[:, group, place] - 10 * place, minlength=10)
             assert len(drawn) == 10
             assert_frequencies(drawn, [0.1] * 10)
 
 
 @both
-def test_noise_is_stratified(skipgram):
+@any_runs
+def test_noise_is_stratified(runs, skipgram):
     """Each group has one word from each N-th of the distribution."""
-    noise = noise_among(10 * NOISE, 250, skipgram=skipgram)
-    assert (np.sort(noise, axis=2) // 10 == np.arange(NOISE)).all()
+    noise = groups_drawn(TEN_EACH, 100, runs=runs, skipgram=skipgram)
+    assert (noise // 10 == np.arange(NOISE)).all()
 
 
 @both
-def test_groups_of_a_batch_draw_from_different_parts(skipgram):
+@any_runs
+def test_groups_of_a_batch_draw_from_different_parts(runs, skipgram):
     """Of the words in each N-th, each group draws one from a part of its own."""
-    groups = 4 if skipgram else GROUPS
-    noise = np.sort(noise_among(2 * groups * NOISE, 250, skipgram=skipgram), axis=2)
-    parts = np.sort(noise % (2 * groups) // 2, axis=1)
-    assert (parts == np.arange(groups)[:, None]).all()
+    noise = groups_drawn(np.full(2 * runs * NOISE, 5), 250, runs=runs, skipgram=skipgram)
+    parts = np.sort(noise % (2 * runs) // 2, axis=1)
+    assert (parts == np.arange(runs)[:, None]).all()
+
+
+@both
+def test_parts_go_round_from_a_random_one(skipgram):
+    """Each group has each part of an N-th alike, and one N-th's turn says nothing of the next one's."""
+    noise = groups_drawn(np.full(RUNS * NOISE, 5), 2000, skipgram=skipgram) % RUNS
+    for group in range(RUNS):
+        for place in range(NOISE):
+            assert_frequencies(np.bincount(noise[:, group, place], minlength=RUNS), [1 / RUNS] * RUNS)
+    for place in range(NOISE - 1):
+        two = noise[:, 0, place] * RUNS + noise[:, 0, place + 1]
+        assert_frequencies(np.bincount(two, minlength=RUNS**2), [1 / RUNS**2] * RUNS**2)
+
+
+@any_runs
+def test_the_noise_around_a_block_is_one_of_each_stratum(runs):
+    """What a block is compared with, N/2 words before it and N/2 behind it, is as good as a group's."""
+    noise = noise_drawn(TEN_EACH, 100, runs=runs)
+    around = np.sort(np.concatenate([noise[:, :-1], noise[:, 1:]], axis=2), axis=2)
+    assert around.shape == (100, runs * RUN_BLOCKS, NOISE)
+    assert (around // 10 == np.arange(NOISE)).all()
+
+
+@any_runs
+def test_stretches_of_noise_are_used_in_turn(runs):
+    """Two for a run, of different words; the first comes again when all have been used."""
+    noise = noise_drawn(np.full(4 * runs * NOISE, 5), 100, runs=runs)
+    n_stretches = noise.shape[1]
+    assert n_stretches == runs * RUN_BLOCKS + 1
+    assert (noise == noise[:, np.arange(n_stretches) % (2 * runs)]).all()
+    for words in noise:
+        assert len(np.unique(words[: 2 * runs])) == runs * NOISE
+
+
+def assert_uncorrelated(draws):
+    """Columns of (n, words), each pair."""
+    correlations = np.corrcoef(draws.T)[np.triu_indices(draws.shape[1], 1)]
+    assert np.abs(correlations).max() < SIGMAS / len(draws) ** 0.5
 
 
 @both
 def test_noise_words_of_one_group_are_independent(skipgram):
-    noise = noise_among(10 * NOISE, 8000, skipgram=skipgram)
-    for group in range(noise.shape[1]):
-        correlations = np.corrcoef((noise[:, group] % 10).T)[np.triu_indices(NOISE, 1)]
-        assert np.abs(correlations).max() < SIGMAS / len(noise) ** 0.5
+    noise = groups_drawn(TEN_EACH, 2000, skipgram=skipgram) % 10
+    for group in range(RUNS):
+        assert_uncorrelated(noise[:, group])
+
+
+def test_noise_words_around_a_block_are_independent_and_drawn_alike():
+    """Those of a block between two groups' stretches, too."""
+    noise = noise_drawn(TEN_EACH, 2000)
+    for block in range(2 * RUNS):
+        around = np.sort(noise[:, [block, block + 1]].reshape(2000, NOISE), axis=1) % 10
+        assert_uncorrelated(around)
+        for drawn in around.T:
+            assert_frequencies(np.bincount(drawn, minlength=10), [0.1] * 10)
 
 
 @both
 def test_batches_draw_their_noise_independently(skipgram):
-    noise = noise_among(10 * NOISE, 8000, skipgram=skipgram)[:, 0, 0]
-    assert abs(np.corrcoef(noise[:-1], noise[1:])[0, 1]) < SIGMAS / len(noise) ** 0.5
+    noise = groups_drawn(TEN_EACH, 2000, skipgram=skipgram) % 10
+    for place in range(NOISE):
+        one, next_one = noise[:-1, 0, place], noise[1:, 0, place]
+        assert abs(np.corrcoef(one, next_one)[0, 1]) < SIGMAS / len(noise) ** 0.5
 
 
-def test_subsampling_rate():
+@both
+def test_subsampling_rate(skipgram):
     keep = np.array([0.01, 0.1, 0.5, 0.9, 1.0])
-    n = 5000
-    batches = batches_of(block_of([5 * n], np.arange(5 * n) % 5), keep=keep, counts=np.array([5, 4, 3, 2, 1]))
-    kept = Counter(centre for centre, left, right, _ in decode(batches, 5, 4) if left or right)
-    kept = np.array([kept[i] for i in range(5)])
+    n, layout = 5000, Layout(5, RUNS)
+    ids, counts = np.arange(5 * n) % 5, np.array([5, 4, 3, 2, 1])
+    batches = batches_of(block_of([5 * n], ids), layout, keep=keep, counts=counts, skipgram=skipgram)
+    centres = batches.rows[:, : layout.n_centres].ravel() // 2
+    kept = np.bincount(centres, minlength=5)
+    kept[0] -= len(centres) - batches.kept_words  # padding
     for count, p in zip(kept.tolist(), keep.tolist(), strict=True):
         assert_frequencies([count, n - count], [p, 1 - p])
     assert kept[4] == n
-    assert batches.kept_words == kept.sum()
+    assert batches.raw_words == 5 * n
 
 
 # ---------------------------------------------------------------------------------------------------- damping
 
 
-def damping_of(words, n_words, *, segments=16, radius=5, skipgram=True, workers=1, share=None, noise_rows=None):
-    share = np.zeros(n_words, np.float32) if share is None else np.asarray(share, np.float32)
-    return damping(
-        np.asarray(words, np.int32),
-        share,
-        noise_rows=16 * NOISE if noise_rows is None else noise_rows,
-        segments=segments,
-        radius=radius,
-        centres_are_inputs=skipgram,
-        workers=workers,
-        most=MOST,
-    )
+def damping_of(words, seed=1, *, n_words=None, workers=1, most=MOST):
+    words = np.asarray(words, np.int32)
+    n_words = int(words.max(initial=0)) + 1 if n_words is None else n_words
+    return damping(words, np.random.default_rng(seed), n_words, workers, most)
 
 
-@both
-def test_damping_against_the_expectation(skipgram):
-    """Word 0 fills half of the block, 1 a tenth; the rest occur once."""
-    words = np.concatenate([np.zeros(5000), np.ones(1000), np.arange(2, 4002)]).astype(np.int32)
-    share = np.zeros(4002)
-    share[:3] = 0.2, 0.3, 0.00001
-    inputs, outputs = damping_of(words, 4002, skipgram=skipgram, workers=3, share=share)
-    centres = 16 * SEGMENT
-    for i in (0, 1, 2, 4001):
-        as_centre = np.count_nonzero(words == i) / len(words) * centres
-        as_context = as_centre * (SEGMENT + 10) / SEGMENT
-        as_input, as_target = (as_centre, as_context) if skipgram else (as_context, as_centre)
-        for factor, expected, most in (
-            (inputs[i], as_input, MOST[0]),
-            (outputs[i], as_target + share[i] * 16 * NOISE, MOST[1]),
-        ):
-            # The occurrence itself, and those that come on top of it.
-            assert factor == pytest.approx(min(1, most / (1 + 3 * expected)), rel=1e-5)
-    assert inputs[0] < inputs[1] < inputs[4001]
-    assert max(inputs.max(), outputs.max()) <= 1
-    assert inputs.dtype == outputs.dtype == np.float32
+def exact_damping(words, workers, most=MOST):
+    """The same by counting, word by word."""
+    batches = [Counter(batch) for batch in np.asarray(words).tolist()]
+    mean = Counter()
+    for batch in batches:
+        mean.update(batch)
+    factors = np.empty(np.shape(words))
+    for i, batch in enumerate(np.asarray(words).tolist()):
+        for j, word in enumerate(batch):
+            expected = batches[i][word] + (workers - 1) * mean[word] / len(batches)
+            factors[i, j] = most / max(most, expected)
+    return factors
+
+
+def assert_damped(factors, exact, nearly_all=1.0):
+    """Two words that are counted as one are damped more, never less; factors are exact for `nearly_all` words."""
+    assert factors.dtype == np.float32
+    assert factors.shape == exact.shape
+    assert (factors <= exact * (1 + EXACT["rtol"])).all()
+    assert (factors > 0).all()
+    assert np.isclose(factors, exact, **EXACT).mean() >= nearly_all
+
+
+def zipf(seed, shape, n_words):
+    """Words as frequent as a text's: the r-th in proportion to 1 / (r + 10), the most frequent being subsampled."""
+    share = 1 / (np.arange(n_words) + 10)
+    return np.random.default_rng(seed).choice(n_words, shape, p=share / share.sum())
+
+
+@pytest.mark.parametrize("workers", [1, 2, 16])
+@pytest.mark.parametrize("n_batches", [1, 2, 64, 65, 200])
+def test_damping_is_that_of_a_count(n_batches, workers):
+    """A few words, in blocks of few batches and of many: no two are counted as one."""
+    words = np.random.default_rng(n_batches).integers(0, 7, (n_batches, 30)) ** 2 // 7
+    factors = damping_of(words, workers=workers)
+    assert_damped(factors, exact_damping(words, workers))
+    assert factors.min() < 1
+
+
+@pytest.mark.parametrize("workers", NEARLY_ALL)
+@pytest.mark.parametrize(("n", "most"), [(680, 8.0), (680, 16.0), (300, 4.0)])
+def test_words_are_rarely_counted_as_one(n, most, workers):
+    """Batches and thresholds of ordinary size, a vocabulary many times that of the hash."""
+    for seed in range(5):
+        words = zipf(seed, (70, n), 30_000)
+        factors = damping_of(words, seed, workers=workers, most=most)
+        exact = exact_damping(words, workers, most)
+        assert_damped(factors, exact, NEARLY_ALL[workers])
+        assert factors.sum(dtype=float) >= exact.sum() * (1 - SAFE_SIDE)
+        assert factors.min() < 1
+
+
+def test_words_counted_as_one_are_damped_more_and_not_less():
+    """Batches of more different words than there are hashes."""
+    words = np.tile(np.arange(5000), (2, 1))
+    factors = damping_of(words, most=1.0)
+    assert_damped(factors, np.ones(words.shape), nearly_all=0)
+    assert factors.min() < 1
+
+
+@pytest.mark.parametrize("step", [1, 2, 1024, 99_991])
+def test_words_counted_as_one_change_from_block_to_block(step):
+    """No word is damped for another's occurrences time and again."""
+    words = np.arange(200)[None] * step
+    damped = np.array([damping_of(words, seed, most=1.0)[0] < 1 for seed in range(60)])
+    assert damped.any()
+    assert damped.mean(axis=0).max() < 0.5
 
 
 def test_more_workers_damp_more():
-    words = np.arange(1000) % 20
-    factors = [damping_of(words, 20, workers=n)[0][0] for n in (1, 2, 4, 8)]
+    words = np.tile(np.arange(40) % 20, (10, 1))
+    factors = [damping_of(words, workers=n)[0, 0] for n in (1, 2, 4, 8)]
     assert factors == sorted(factors, reverse=True)
     assert len(set(factors)) == 4
 
 
-def test_a_rare_row_is_not_damped():
-    """A word that is alone in 100,000 batches' worth of text, and one that is not in it."""
-    words = np.append(np.zeros(100_000, np.int32), 1)
-    for factors in damping_of(words, 3, segments=1):
-        assert factors[1:].tolist() == pytest.approx([1] * 2, rel=0.01)
-        assert factors[0] < 1
+def test_one_worker_damps_by_the_batch_alone():
+    """A word that fills one batch of a hundred is damped there; for the rest it is what the other workers may be doing."""
+    words = np.ones((100, 20), np.int32)
+    words[:, 0] = 0
+    words[7] = 0
+    alone, with_others = (damping_of(words, workers=workers) for workers in (1, 11))
+    assert alone[:7, 0].tolist() == [1] * 7
+    assert alone[7, 0] == pytest.approx(MOST / 20)
+    mean = 1 + 19 / 100
+    assert with_others[6, 0] == pytest.approx(MOST / (1 + 10 * mean))
+    assert with_others[7, 0] == pytest.approx(MOST / (20 + 10 * mean))
 
 
-def test_damping_of_nothing():
-    for factor in damping_of([], 5):
-        assert factor.tolist() == [1] * 5
+@pytest.mark.parametrize("workers", [1, 64])
+def test_a_rare_row_is_not_damped(workers):
+    """A word that is there once in a thousand batches, among one that fills them."""
+    words = np.zeros((1000, 50), np.int32)
+    words[500, 20] = 1
+    factors = damping_of(words, workers=workers)
+    assert factors[500, 20] == 1
+    assert (np.delete(factors.ravel(), 500 * 50 + 20) < 1).all()
+
+
+@pytest.mark.parametrize("most", [1.0, 2.5, 8.0])
+def test_damping_sets_in_beyond_the_threshold(most):
+    """Up to `most` occurrences a row takes the whole sum, from there on what that many would give."""
+    for n in range(1, 20):
+        factors = damping_of(np.full((1, n), 3), most=most)
+        np.testing.assert_allclose(factors * n, min(n, most), **EXACT)
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("n", [0, 60])
+def test_damping_of_nothing(n, workers):
+    factors = damping_of(np.zeros((0, n)), n_words=5, workers=workers)
+    assert factors.shape == (0, n)
 
 
 @both
-def test_scales_belong_to_their_rows(skipgram):
-    ids = np.random.default_rng(1).integers(0, 9, 3000) ** 2 // 9
-    counts = np.arange(9, 0, -1)
-    batches = batches_of(block_of([100] * 30, ids), workers=4, counts=counts, skipgram=skipgram)
-    share = noise_share(noise_table(counts, TABLE), 9)
-    noise_rows = (4 if skipgram else GROUPS) * NOISE
-    inputs, outputs = damping_of(ids, 9, segments=4, workers=4, share=share, noise_rows=noise_rows, skipgram=skipgram)
-    assert np.array_equal(batches.input_scale, inputs[batches.inputs])
-    assert np.array_equal(batches.output_scale, outputs[batches.outputs])
-    assert batches.input_scale.min() < 1
+@pytest.mark.parametrize("workers", [1, 4])
+def test_scales_belong_to_their_rows(workers, skipgram):
+    """Of a word, the input row and the output row have one factor, whichever of a batch's places they are at.
+
+    It counts the centre words and the words drawn as noise, each draw once, however often its stretch is used.
+    """
+    layout = Layout(5, RUNS)
+    n = 20 * layout.n_centres
+    ids = np.random.default_rng(1).integers(0, 30, n) ** 2 // 30
+    batches = batches_of(
+        block_of([100] * (n // 100), ids), layout, workers=workers, counts=np.arange(30, 0, -1), skipgram=skipgram
+    )
+    inputs, noise, _, _ = places_of(layout, skipgram)
+    draws = noise[: 2 * RUNS if skipgram else RUNS].ravel()
+    counted = batches.rows[:, np.concatenate([inputs, draws])] // 2
+    exact = exact_damping(counted, workers)
+    factors = np.empty_like(exact, shape=batches.rows.shape)
+    for i, batch in enumerate(batches):
+        of_word = dict(zip(counted[i].tolist(), exact[i].tolist(), strict=True))
+        factors[i] = [of_word[row // 2] for row in batch.rows.tolist()]
+        for word in of_word:
+            assert len(set(batch.scale[batch.rows // 2 == word].tolist())) == 1
+    assert_damped(batches.scale, factors)
+    assert batches.scale.min() < 1

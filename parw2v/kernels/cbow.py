@@ -41,7 +41,7 @@ class CBOW:
     safe_step = 0.8
     """Occurrences of a word, times the learning rate, that may be computed from one copy of its rows. See SkipGram."""
 
-    n_noise = 16
+    n_noise = 10
     """N. A group of centre words, which shares noise, is every S-th word of the batch: words of all its runs."""
 
     def __init__(self, W: FloatArray, *, layout: Layout, negatives: int) -> None:
