@@ -7,10 +7,10 @@ V   words in the vocabulary, most frequent first
 D   dimensions of a word vector
 R   window radius; word2vec draws the reach of each window from 1..R
 K   negative samples for one positive pair
-B   centre words in a segment (a run of consecutive kept words)
-M   tokens in a segment's neighbourhood, M = B + 2R
-N   noise words shared by a group of centre words
-S   segments in a batch, so S * B centre words make one gradient step
+L   words in a run: consecutive kept words, whose windows end with it
+B   centre words in a block of a run
+N   noise words that a centre word is compared with, shared by a group
+S   runs in a batch, so S * L centre words make one gradient step
 ==  ==========================================================================
 """
 

@@ -9,7 +9,7 @@ Both parameter matrices are one array of 2V rows, row 2v for word v in W_in and 
 reads and writes is one list of row numbers. Noise words, N at a time, are shared by a *group* of centre words::
 
     skip-gram    inputs of the S L centre words, then outputs: noise, block, noise, block, ... noise
-    CBOW         inputs of the S L words, the noise of each run, outputs of the S L words
+    CBOW         inputs of the S L words, the noise of each group, outputs of the S L words
 
 For skip-gram each block of B centre words has N/2 noise words before it and N/2 behind it, so that all it is compared with
 is one stretch of rows, from the last R words of the block before to the first R of the one behind.
@@ -26,11 +26,8 @@ import numpy as np
 from parw2v.arraytypes import FloatArray, IndexArray, TokenArray
 from parw2v.windows import RUN_BLOCKS, Layout
 
-_BINS = 11
-"""Binary digits of the numbers that words are hashed to when they are counted batch by batch."""
-
-_AT_ONCE = 64
-"""Batches whose words are counted at once: the counts stay in the cache."""
+_COUNTED_AT_ONCE = 1 << 17
+"""Bins that words are counted in at a time: the counts stay in the cache."""
 
 
 class Batch(NamedTuple):
@@ -132,12 +129,12 @@ def make_batches(
     n_runs = -(-len(words) // layout.length)
     n_batches = -(-n_runs // layout.runs)
     order = np.arange(n_batches * layout.runs).reshape(layout.runs, n_batches).T.ravel()
-    text = _runs(words, len(order), layout, 0)[order].reshape(n_batches, -1)
-    cut, left = _cut_blocks(_runs(sentence, len(order), layout, -1)[order], layout)
+    text = _runs(words, len(order), layout)[order].reshape(n_batches, layout.n_centres)
+    cut, left = _cut_blocks(_runs(sentence, len(order), layout)[order], layout)
     noise = _draw_noise(rng, n_batches, layout.runs, n_noise, noise_table)
-    drawn = np.concatenate([text, noise.reshape(n_batches, -1)], axis=1)
+    drawn = np.concatenate([text, noise.reshape(n_batches, layout.runs * n_noise)], axis=1)
     scale = damping(drawn, rng, len(keep), workers, most)
-    n, block = layout.n_centres, cut % layout.n_blocks
+    n, block = layout.n_centres, cut % RUN_BLOCKS
     inputs, targets, noise_places = np.arange(n), np.arange(n), np.arange(n, drawn.shape[1])
     if predicts_contexts:
         reach = np.full(n_batches, layout.radius)
@@ -152,6 +149,7 @@ def make_batches(
         contexts = left.sum(axis=2, keepdims=True)
         outputs = np.concatenate([noise_places, targets])
     places = np.concatenate([inputs, outputs])
+    np.maximum(drawn, 0, out=drawn)  # padding takes the row of word 0, which it leaves as it is
     rows = np.take(drawn, places, axis=1).astype(np.intp)
     rows *= 2
     rows[:, n:] += 1
@@ -159,7 +157,7 @@ def make_batches(
         rows,
         np.take(scale, places, axis=1),
         reach.tolist(),
-        block,
+        cut % layout.n_blocks,
         left,
         contexts,
         np.searchsorted(cut, np.arange(n_batches + 1) * layout.n_blocks).tolist(),
@@ -177,9 +175,9 @@ def _subsample(tokens: TokenArray, rng: np.random.Generator, keep: FloatArray) -
     return ids[kept], sentence[kept]
 
 
-def _runs(text: TokenArray, n_runs: int, layout: Layout, padding: int) -> TokenArray:
-    """(n_runs, L) int32: what belongs to the kept words of a text, run by run, filled up with `padding`."""
-    runs = np.full((n_runs, layout.length), padding, np.int32)
+def _runs(text: TokenArray, n_runs: int, layout: Layout) -> TokenArray:
+    """(n_runs, L) int32: what belongs to the kept words of a text, run by run, filled up with -1."""
+    runs = np.full((n_runs, layout.length), -1, np.int32)
     runs.reshape(-1)[: len(text)] = text
     return runs
 
@@ -258,7 +256,7 @@ def damping(words: TokenArray, rng: np.random.Generator, n_words: int, workers: 
     Parameters
     ----------
     words : (n_batches, n) int32
-        Words of each batch, noise included.
+        Words of each batch, noise included; -1 for padding.
     n_words : int
         V.
 
@@ -266,15 +264,17 @@ def damping(words: TokenArray, rng: np.random.Generator, n_words: int, workers: 
     -------
     (n_batches, n) float32
     """
-    hashed = words.astype(np.uint32) * np.uint32(2 * rng.integers(1 << 31) + 1) >> np.uint32(32 - _BINS)
+    bits = words.shape[1].bit_length() + 2
+    hashed = words.astype(np.uint32) * np.uint32(2 * rng.integers(1 << 31) + 1) >> np.uint32(32 - bits)
     scale = np.empty(words.shape, np.float32)
-    for start in range(0, len(words), _AT_ONCE):
-        some = slice(start, start + _AT_ONCE)
+    at_once = max(_COUNTED_AT_ONCE >> bits, 1)
+    for start in range(0, len(words), at_once):
+        some = slice(start, start + at_once)
         places = hashed[some].astype(np.intp)
-        places += (np.arange(len(places)) << _BINS)[:, None]
+        places += (np.arange(len(places)) << bits)[:, None]
         scale[some] = np.take(np.bincount(places.ravel()).astype(np.float32), places)
     if workers > 1 and len(words):
-        others = np.bincount(words.ravel(), minlength=n_words) * ((workers - 1) / len(words))
-        scale += np.take(others.astype(np.float32), words)
+        others = np.bincount(words.ravel() + 1, minlength=n_words + 1) * ((workers - 1) / len(words))
+        scale += np.take(others.astype(np.float32), words + 1)
     np.maximum(scale, np.float32(most), out=scale)
     return np.divide(np.float32(most), scale, out=scale)

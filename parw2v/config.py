@@ -30,7 +30,7 @@ class TrainSettings:
     lr: float | None = _setting(None, "learning rate at the start (default: 0.025 for skipgram, 0.05 for cbow)")
     lr_min: float = _setting(0.0001, "floor of the learning rate, which falls linearly")
     window: int = _setting(5, "context words on each side, at most; nearer ones count more")
-    batch_size: int = _setting(500, "centre words a gradient step, rounded up to whole runs of 40 words or more")
+    batch_size: int = _setting(500, "centre words a gradient step, rounded up to whole runs of 50 words or more")
     sample: float = _setting(1e-3, "subsample words more frequent than this; 0 for none")
     sample_rule: str = _setting(
         "paper", "keep sqrt(t/f) of a word (paper) or sqrt(t/f) + t/f (word2vec)", choices=SAMPLE_RULES

@@ -78,14 +78,14 @@ class Layout:
 
         Returns
         -------
-        (S * RUN_BLOCKS, B, B + 2R) float32
-            Centre b sits at neighbour ``b + R`` and is no context of its own.
+        (RUN_BLOCKS, B, B + 2R) float32
+            The blocks of a run. Centre b sits at neighbour ``b + R`` and is no context of its own.
         """
         distance = self._distances()
         return ((distance > 0) & (distance <= reach)).astype(np.float32)
 
     def window_weights(self) -> FloatArray:
-        """How much each pair counts on average over word2vec's draws, (S * RUN_BLOCKS, B, B + 2R) float32.
+        """How much each pair counts on average over word2vec's draws, (RUN_BLOCKS, B, B + 2R) float32.
 
         word2vec draws the reach of each window from 1..R, which takes in a word at distance d with probability
         (R + 1 - d) / R. Of all pairs at distance d in a text that is cut into runs anywhere, (L - d) / L lie in one run;
@@ -108,8 +108,8 @@ class Layout:
         return np.concatenate([before, noise, own, noise, behind], axis=2, dtype=np.float32)
 
     def _distances(self) -> IndexArray:
-        """Of a centre word and its neighbours, (S * RUN_BLOCKS, B, B + 2R); 0 for those outside of the run."""
+        """Of a centre word and its neighbours, (RUN_BLOCKS, B, B + 2R); 0 for those outside of the run."""
         centre = np.arange(self.length).reshape(RUN_BLOCKS, self.block, 1)
         neighbour = (np.arange(RUN_BLOCKS) * self.block - self.radius)[:, None, None] + np.arange(self.n_neighbours)
         inside = (neighbour >= 0) & (neighbour < self.length)
-        return np.tile(np.where(inside, np.abs(centre - neighbour), 0), (self.runs, 1, 1))
+        return np.where(inside, np.abs(centre - neighbour), 0)

@@ -37,6 +37,9 @@ are counted too, more words are near the threshold."""
 SAFE_SIDE = 0.01
 """Share of the steps of ordinary batches, summed, that collisions may cost."""
 
+TIME_AND_AGAIN = 0.5
+"""Share of the blocks in which one word may be damped for others that have its hash."""
+
 both = pytest.mark.parametrize("skipgram", [True, False], ids=["skipgram", "cbow"])
 any_runs = pytest.mark.parametrize("runs", [1, 3, 4])
 
@@ -137,7 +140,7 @@ def decode(batches, layout, skipgram=True):
         assert (batch.rows[inputs] % 2 == 0).all()
         assert (batch.rows[noise] % 2 == 1).all()
         assert (batch.rows[targets] == batch.rows[inputs] + 1).all()
-        left, masks = batch.left, layout.window_masks(batch.reach)
+        left, masks = batch.left, np.tile(layout.window_masks(batch.reach), (layout.runs, 1, 1))
         if skipgram:
             assert batch.reach == R
             assert left.shape == (len(batch.cut), B, B + 2 * R + NOISE)
@@ -356,7 +359,7 @@ def test_a_batch_takes_its_runs_from_all_over_the_block(skipgram):
     batches = batches_of(block_of([200 * layout.length]), layout, skipgram=skipgram)
     firsts = batches.rows[:, : layout.n_centres : layout.length] // 2
     assert sorted(firsts.ravel()) == list(range(0, 200 * layout.length, layout.length))
-    assert np.mean(np.diff(np.sort(firsts, axis=1)) == layout.length) < 0.05
+    assert (np.diff(np.sort(firsts, axis=1)) > layout.length).all()
 
 
 @both
@@ -368,11 +371,8 @@ def test_a_batch_has_one_run_of_each_part(n_runs, skipgram):
     for i, batch in enumerate(batches):
         for s in range(RUNS):
             run = i + s * len(batches)
-            words = batch.rows[s * layout.length : (s + 1) * layout.length] // 2
-            first = run * layout.length if run < n_runs else None
-            assert words.tolist() == (
-                [0] * layout.length if first is None else list(range(first, first + layout.length))
-            )
+            expected = np.arange(run * layout.length, (run + 1) * layout.length) if run < n_runs else 0  # padding
+            assert (batch.rows[s * layout.length : (s + 1) * layout.length] // 2 == expected).all()
 
 
 # ---------------------------------------------------------------------------------------------------- distributions
@@ -477,6 +477,14 @@ def test_the_noise_around_a_block_is_one_of_each_stratum(runs):
     around = np.sort(np.concatenate([noise[:, :-1], noise[:, 1:]], axis=2), axis=2)
     assert around.shape == (100, runs * RUN_BLOCKS, NOISE)
     assert (around // 10 == np.arange(NOISE)).all()
+
+
+@any_runs
+def test_a_stretch_is_of_every_other_stratum(runs):
+    """So none is of frequent words only, or of rare ones."""
+    noise = np.sort(noise_drawn(TEN_EACH, 100, runs=runs), axis=2)
+    for k in range(noise.shape[1]):
+        assert (noise[:, k] // 10 == np.arange(k % 2, NOISE, 2)).all()
 
 
 @any_runs
@@ -611,7 +619,7 @@ def test_words_counted_as_one_change_from_block_to_block(step):
     words = np.arange(200)[None] * step
     damped = np.array([damping_of(words, seed, most=1.0)[0] < 1 for seed in range(60)])
     assert damped.any()
-    assert damped.mean(axis=0).max() < 0.5
+    assert damped.mean(axis=0).max() < TIME_AND_AGAIN
 
 
 def test_more_workers_damp_more():
@@ -628,10 +636,10 @@ def test_one_worker_damps_by_the_batch_alone():
     words[7] = 0
     alone, with_others = (damping_of(words, workers=workers) for workers in (1, 11))
     assert alone[:7, 0].tolist() == [1] * 7
-    assert alone[7, 0] == pytest.approx(MOST / 20)
+    assert alone[7, 0] == pytest.approx(MOST / 20, rel=EXACT["rtol"])
     mean = 1 + 19 / 100
-    assert with_others[6, 0] == pytest.approx(MOST / (1 + 10 * mean))
-    assert with_others[7, 0] == pytest.approx(MOST / (20 + 10 * mean))
+    assert with_others[6, 0] == pytest.approx(MOST / (1 + 10 * mean), rel=EXACT["rtol"])
+    assert with_others[7, 0] == pytest.approx(MOST / (20 + 10 * mean), rel=EXACT["rtol"])
 
 
 @pytest.mark.parametrize("workers", [1, 64])

@@ -78,7 +78,7 @@ class Case:
         self.cut = list(cut)
         self.near = self.windows(rng)
         self.scale = rng.uniform(0.3, 1, self.rows.shape).astype(np.float32)
-        self.weights = layout.window_weights()
+        self.weights = np.tile(layout.window_weights(), (runs, 1, 1))
 
     def windows(self, rng):
         """(n, n): whether word j is a context of centre i; some, and all of every tenth centre, are lost to the cuts."""
@@ -344,14 +344,14 @@ def test_batches_fit_the_kernel(objective, negatives, radius):
     ends = [2 * block - radius, length + block + radius - 2]
     ends = np.array([*ends, 2 * length - 1, 2 * length + 2, 2 * length + 3, 3 * length + 3, 3 * length + 5])
     rng = np.random.default_rng(5)
-    words = rng.integers(0, V, ends[-1] + 1).astype(np.int32)
+    words = rng.integers(1, V, ends[-1] + 1).astype(np.int32)  # word 0 stands for padding too, with a scale of its own
     tokens, old = words.copy(), rng.normal(0, 0.6, (2 * V, D)).astype(np.float32)
     tokens[ends] = ~tokens[ends]
     batches = make_batches(
         tokens,
         rng,
         keep=np.ones(V, np.float32),
-        noise_table=noise_table(np.ones(V), 1000),
+        noise_table=noise_table(np.minimum(np.arange(V), 1), 1000),
         layout=layout,
         n_noise=n_noise,
         predicts_contexts=objective == "skipgram",
@@ -362,21 +362,22 @@ def test_batches_fit_the_kernel(objective, negatives, radius):
     kernel = KERNELS[objective](old.copy(), layout=layout, negatives=negatives)
     kernel.set_rate(lr)
 
-    new, weights, trained = old.astype(float), layout.window_weights(), []
+    new, weights, trained = old.astype(float), np.tile(layout.window_weights(), (layout.runs, 1, 1)), []
     for batch in batches:
         kernel.step(batch)
         old, scale = new.copy(), dict(zip(batch.rows.tolist(), batch.scale.tolist(), strict=True))
         assert min(scale.values()) < 1
         for i, place in places_of(words, batch, layout):
             trained.append(i)
-            first, last = [0, *(ends + 1)][np.searchsorted(ends, i)], ends[np.searchsorted(ends, i)]
+            sentence = np.searchsorted(ends, i)
+            first, last = [0, *(ends + 1)][sentence], ends[sentence]
             near = range(max(i - batch.reach, first), min(i + batch.reach, last) + 1)
             window = [j for j in near if j != i and j // length == i // length]
             if not window:
                 continue
             if objective == "skipgram":
-                at = place // block, place % block, place % block + radius - i
-                terms = [(2 * words[j] + 1, 1, weights[at[0], at[1], at[2] + j]) for j in window]
+                number, b = divmod(place, block)
+                terms = [(2 * words[j] + 1, 1, weights[number, b, b + radius + j - i]) for j in window]
                 hidden_rows = 2 * words[[i]]
             else:
                 terms = [(2 * words[i] + 1, 1, 1.0)]

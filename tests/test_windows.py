@@ -5,8 +5,8 @@ import pytest
 
 from parw2v.windows import BLOCK, RUN_BLOCKS, Layout
 
-RUNS = 2
-"""S in these tests, unless they say otherwise."""
+RUNS = 1
+"""S in these tests, unless they say otherwise: masks and weights are those of one run."""
 
 TOLERANCE = {"rtol": 1e-6}
 """Weights are float32."""
@@ -28,7 +28,7 @@ def pairs(layout):
 
 
 def shape_of(layout):
-    return layout.runs * RUN_BLOCKS, layout.block, layout.block + 2 * layout.radius
+    return RUN_BLOCKS, layout.block, layout.block + 2 * layout.radius
 
 
 def by_word(layout, masks):
@@ -98,7 +98,6 @@ def test_no_window_reaches_over_the_end_of_a_run(radius):
         widths = layout.window_masks(reach).sum(axis=2).reshape(RUNS, layout.length)
         assert (widths[:, [0, -1]] == reach).all()
         assert (widths[:, reach : layout.length - reach] == 2 * reach).all()
-        assert (widths[0] == widths[1]).all()
         assert (widths[0] == widths[0, ::-1]).all()
 
 
@@ -159,7 +158,8 @@ def test_cutting_a_text_changes_no_expectation(radius):
 def test_a_centre_counts_on_average_as_in_a_text_that_is_not_cut(radius):
     """R + 1 a window, word2vec's average of 2 * reach: as many pairs in all, so the learning rate means the same."""
     layout = Layout(radius, RUNS)
-    assert layout.window_weights().sum(dtype=float) == pytest.approx(layout.n_centres * (radius + 1), rel=1e-6)
+    total = layout.window_weights().sum(dtype=float)
+    assert total == pytest.approx(layout.n_centres * (radius + 1), rel=TOLERANCE["rtol"])
 
 
 # ---------------------------------------------------------------------------------------------------- stretches

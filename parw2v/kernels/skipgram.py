@@ -63,25 +63,27 @@ class SkipGram:
         n, n_blocks, half = layout.n_centres, layout.n_blocks, self.n_noise // 2
         period = B + half
         n_outputs = n_blocks * period + half
-        # B rows more at either end, which stay zero: the stretches of the first and the last block reach beyond the batch.
-        padded = np.zeros((B + n + n_outputs + B, D), np.float32)
-        self.gathered, self.outputs = padded[B:-B], padded[B + n : -B]
-        X, Y = padded[: n + 2 * B], padded[B + n - R :]
-        self.X_blocks = blocks_of(X[B:], n_blocks, B, B)
-        self.Y_stretches = blocks_of(Y, n_blocks, B + 2 * R + N, period)
+        # More rows at either end, which stay zero: the stretches of the first and the last block reach beyond the batch. X
+        # and Y lie apart, for NumPy copies what shares memory with a result.
+        padded_X = np.zeros((B + n + B, D), np.float32)
+        padded_Y = np.zeros((R + n_outputs + R, D), np.float32)
+        self.X, self.Y = padded_X[B : B + n], padded_Y[R : R + n_outputs]
+        self.X_blocks = blocks_of(self.X, n_blocks, B, B)
+        self.X_around_blocks = blocks_of(padded_X[B - R :], n_blocks, B + 2 * R, B)
+        self.X_around_noise = blocks_of(padded_X, n_blocks + 1, 2 * B, B)
+        self.Y_stretches = blocks_of(padded_Y, n_blocks, B + 2 * R + N, period)
         self.Y_transposed = self.Y_stretches.transpose(0, 2, 1)
-        self.X_around_blocks = blocks_of(X[B - R :], n_blocks, B + 2 * R, B)
-        self.X_around_noise = blocks_of(X, n_blocks + 1, 2 * B, B)
         self.dX = np.empty((n, D), np.float32)
         self.dX_blocks = blocks_of(self.dX, n_blocks, B, B)
         # dY takes the place of Y, which is not needed any more by then.
-        self.dY_noise = blocks_of(self.outputs, n_blocks + 1, half, period)
-        self.dY_blocks = blocks_of(self.outputs[half:], n_blocks, B, period)
+        self.dY_noise = blocks_of(self.Y, n_blocks + 1, half, period)
+        self.dY_blocks = blocks_of(self.Y[half:], n_blocks, B, period)
         self.scores = _Scores(layout, N)
         # Weights a_ij in the places of their scores.
         window = layout.window_weights()
         weights = _Scores(layout, N)
-        weights.stretches[...] = layout.stretches(window, -negatives / N * window.sum(axis=2, keepdims=True), N)
+        run = layout.stretches(window, -negatives / N * window.sum(axis=2, keepdims=True), N)
+        weights.stretches[...] = np.tile(run, (layout.runs, 1, 1))
         self.weights = weights.stretches
         self.halves: FloatArray = weights.used * np.float32(0.5)
         self.levels, self.slopes = np.zeros_like(self.halves), np.zeros_like(self.halves)
@@ -102,8 +104,10 @@ class SkipGram:
         pairs : float
             Positive pairs it is a sum over, by weight; 0 unless `measure`.
         """
-        scores = self.scores
-        gather(self.W, batch.rows, self.gathered)
+        scores, n = self.scores, len(self.X)
+        inputs, outputs = batch.rows[:n], batch.rows[n:]
+        gather(self.W, inputs, self.X)
+        gather(self.W, outputs, self.Y)
         np.matmul(self.X_blocks, self.Y_transposed, out=scores.stretches)
         measured = self._loss(batch) if measure else (0.0, 0.0)
         descend(scores.used, self.levels, self.slopes)
@@ -114,9 +118,8 @@ class SkipGram:
         np.matmul(scores.of_noise, self.X_around_noise, out=self.dY_noise)
         # Lock-free (Hogwild): other workers may write these rows between our reading and adding. Steps are small and rows
         # many, so the loss of one now and then does no harm (Niu et al. 2011).
-        n = len(self.dX)
-        add_rows(self.W, batch.rows[:n], batch.scale[:n], self.dX)
-        add_rows(self.W, batch.rows[n:], batch.scale[n:], self.outputs)
+        add_rows(self.W, inputs, batch.scale[:n], self.dX)
+        add_rows(self.W, outputs, batch.scale[n:], self.Y)
         return measured
 
     def _loss(self, batch: Batch) -> tuple[float, float]:
