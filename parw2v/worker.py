@@ -93,7 +93,7 @@ def prepare(setup: WorkerSetup) -> Callable[[BlockTask], BlockResult]:
             n_noise=kernel.n_noise,
             predicts_contexts=kernel.predicts_contexts,
             workers=setup.n_workers,
-            most=max(kernel.safe_step / setup.lr, 1.0),
+            most=kernel.safe_occurrences(setup.lr),
         )
         loss_sum = loss_count = 0.0
         words_before = int(progress[task.worker])

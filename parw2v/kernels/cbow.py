@@ -84,6 +84,10 @@ class CBOW:
         )
         self.Z_transposed, self.Q_transposed = self.Z.transpose(0, 2, 1), self.Q_groups.transpose(0, 2, 1)
 
+    def safe_occurrences(self, lr: float) -> float:
+        """See `SkipGram.safe_occurrences`; a word is one pair here, whatever its window."""
+        return max(self.safe_step / lr, 1.0)
+
     def set_rate(self, lr: float) -> None:
         """See `SkipGram.set_rate`."""
         np.multiply(self.halves, np.float32(lr), out=self.levels)

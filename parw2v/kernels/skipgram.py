@@ -50,15 +50,15 @@ class SkipGram:
     """
 
     predicts_contexts = True
-    safe_step = 0.2
-    """Occurrences of a word, times the learning rate, that may be computed from one copy of its rows; damping keeps more
+    safe_step = 1.2
+    """Positive pairs of a word, times the learning rate, that may be computed from one copy of its rows; damping keeps more
     from doing more (docs/many-cores.md)."""
 
     n_noise = 16
     """N. Fewer cost accuracy, more cost speed (benchmarks/README.md)."""
 
     def __init__(self, W: FloatArray, *, layout: Layout, negatives: int) -> None:
-        self.W = W
+        self.W, self.radius = W, layout.radius
         D, B, R, N = W.shape[1], layout.block, layout.radius, self.n_noise
         n, n_blocks, half = layout.n_centres, layout.n_blocks, self.n_noise // 2
         period = B + half
@@ -88,6 +88,10 @@ class SkipGram:
         self.halves: FloatArray = weights.used * np.float32(0.5)
         self.levels, self.slopes = np.zeros_like(self.halves), np.zeros_like(self.halves)
         self.measured = RUN_BLOCKS * max(layout.runs // 4, 1)  # blocks whose loss is measured: some runs are enough
+
+    def safe_occurrences(self, lr: float) -> float:
+        """Occurrences of a word, which has R + 1 pairs on average, beyond which damping sets in; at least 1."""
+        return max(self.safe_step / (self.radius + 1) / lr, 1.0)
 
     def set_rate(self, lr: float) -> None:
         """Set the learning rate of the steps to come; folding it into the weights spares a pass in each step."""
