@@ -22,7 +22,7 @@ from common import ROOT, Results, figure, scratch_directory, table
 
 from parw2v.batching import Batches, make_batches
 from parw2v.blas import worker_environment
-from parw2v.config import TrainSettings
+from parw2v.config import BATCH_SIZE
 from parw2v.corpus import BlockPlan, encode_text
 from parw2v.kernels import CBOW, KERNELS, SkipGram
 from parw2v.kernels.rows import add_rows, add_rows_public, gather
@@ -32,7 +32,7 @@ from parw2v.vocabulary import Vocabulary
 from parw2v.windows import Layout
 
 V, D, R, K = 70_000, 100, 5, 5
-LAYOUT = Layout.of_batch(R, TrainSettings().batch_size)
+LAYOUT = Layout.of_batch(R, BATCH_SIZE)
 ROWS = 1500
 """As many as a batch of skip-gram reads and writes, nearly."""
 

@@ -1,6 +1,6 @@
 """What becomes of accuracy with more workers than this machine has cores, and what else would 64 of them meet?
 
-``python benchmarks/many_cores.py --corpus FILE [--workers 1 4 16 64] [--damping following own none] [--batch_size 240]
+``python benchmarks/many_cores.py --corpus FILE [--workers 1 4 16 64] [--damping following own none] [--batch_size 500]
 [--lr 0.025] [--analogies FILE] [--similarity FILE FILE] [--quick]``
 
 P workers are simulated in one process. Each is a thread that runs the package's own worker loop; a baton lets one of them
@@ -54,7 +54,7 @@ from trainers import DIVERGED_NORM, LEARNING_RATE, Judge
 from parw2v import Word2Vec, batching, worker
 from parw2v.arraytypes import AnyArray, FloatArray, IndexArray
 from parw2v.blas import worker_environment
-from parw2v.config import TrainSettings
+from parw2v.config import BATCH_SIZE, TrainSettings
 from parw2v.corpus import MAX_BLOCK_WORDS, BlockPlan, Corpus, encode_text
 from parw2v.kernels import KERNELS
 from parw2v.kernels.rows import gather
@@ -81,7 +81,7 @@ def main() -> None:
     parser = argument_parser(__doc__.splitlines()[0], quick=QUICK, **DEFAULTS)
     parser.add_argument("--lr", type=float, nargs="+", help="learning rates (default: each objective's own)")
     parser.add_argument("--damping", nargs="+", choices=CURVES, default=CURVES)
-    parser.add_argument("--batch_size", type=int, nargs="+", default=[TrainSettings().batch_size])
+    parser.add_argument("--batch_size", type=int, nargs="+", default=[BATCH_SIZE])
     parser.add_argument("--speed", type=float, nargs="+", help="raw words a second of one worker, by objective")
     arguments = parser.parse_args()
     judge = Judge(arguments.analogies, arguments.similarity)
@@ -336,7 +336,7 @@ class Rates:
     @classmethod
     def of(cls, vocab: Vocabulary, objective: str) -> Rates:
         settings = TrainSettings()
-        layout = Layout.of_batch(settings.window, settings.batch_size)
+        layout = Layout.of_batch(settings.window, BATCH_SIZE)
         kept = keep_probabilities(vocab.counts, SAMPLE, RULE) * vocab.counts
         words = kept / kept.sum()
         kernel = KERNELS[objective]
@@ -355,7 +355,7 @@ def arithmetic(vocab: Vocabulary, objective: str, dim: int, speed: float) -> Run
     uses.sort()
     kept_words = speed * rates.kept_share
     row_bytes = 4 * dim
-    batch = Layout.of_batch(TrainSettings().window, TrainSettings().batch_size).n_centres
+    batch = Layout.of_batch(TrainSettings().window, BATCH_SIZE).n_centres
     commonest = uses[::-1].cumsum() / uses.sum()
     found: Run = {
         "kind": "arithmetic",
@@ -498,7 +498,7 @@ def draw(record: dict[str, Any]) -> Figure:
     for column, ((model, lr, epochs), runs) in enumerate(panels.items()):
         above, below = grid[:, column]
         for (damping, size), some in group(runs, "damping", "batch_size").items():
-            usual = size == TrainSettings().batch_size
+            usual = size == BATCH_SIZE
             name = names[damping] + ("" if usual else f", batches of {size}")
             if damping == "own":  # one worker is the same for both
                 some = [*some, *group(runs, "damping", "batch_size", "workers").get(("following", size, 1), [])]

@@ -17,6 +17,10 @@ DEFAULT_LR = {"skipgram": 0.025, "cbow": 0.05}
 """word2vec.c's rates. CBOW makes one step for a centre word where skip-gram makes one for each of its contexts, so it
 takes the larger rate (measured in benchmarks/README.md)."""
 
+BATCH_SIZE = 500
+FEW_WORKERS = 16
+"""With more workers, batches are half as large: all that are under way at once are computed from one copy of the rows."""
+
 
 def _setting(default: Any, help: str, **extra: Any) -> Any:
     return dataclasses.field(default=default, metadata={"help": help, **extra})
@@ -30,7 +34,11 @@ class TrainSettings:
     lr: float | None = _setting(None, "learning rate at the start (default: 0.025 for skipgram, 0.05 for cbow)")
     lr_min: float = _setting(0.0001, "floor of the learning rate, which falls linearly")
     window: int = _setting(5, "context words on each side, at most; nearer ones count more")
-    batch_size: int = _setting(500, "centre words a gradient step, rounded up to whole runs of 50 words or more")
+    batch_size: int | None = _setting(
+        None,
+        "centre words a gradient step, rounded up to whole runs of 50 words or more "
+        f"(default: {BATCH_SIZE}, with more than {FEW_WORKERS} workers {BATCH_SIZE // 2})",
+    )
     sample: float = _setting(1e-3, "subsample words more frequent than this; 0 for none")
     sample_rule: str = _setting(
         "paper", "keep sqrt(t/f) of a word (paper) or sqrt(t/f) + t/f (word2vec)", choices=SAMPLE_RULES
@@ -44,12 +52,11 @@ class TrainSettings:
     def __post_init__(self) -> None:
         self._whole("epochs", 1)
         self._whole("window", 1)
-        self._whole("batch_size", 1)
         self._whole("seed", 0)
         self._whole("max_restarts", 0)
         self._finite("lr_min")
         self._finite("sample")
-        for name in ("workers", "log_every"):
+        for name in ("workers", "log_every", "batch_size"):
             if getattr(self, name) is not None:
                 self._whole(name, 1)
         for name in ("lr", "checkpoint_every"):
@@ -59,7 +66,7 @@ class TrainSettings:
             raise SettingsError(f"window is {self.window}; at most 100")
         if self.workers is not None and self.workers > 1024:
             raise SettingsError(f"workers is {self.workers}; at most 1024")
-        if self.batch_size > 1 << 16:
+        if self.batch_size is not None and self.batch_size > 1 << 16:
             raise SettingsError(f"batch_size is {self.batch_size}; at most 65536")
         if self.lr == 0:
             raise SettingsError("lr is 0; nothing would be learnt")
@@ -95,6 +102,11 @@ class TrainSettings:
     @property
     def n_workers(self) -> int:
         return self.workers or available_cores()
+
+    @property
+    def step_words(self) -> int:
+        """Centre words a gradient step: `batch_size`, or what is best for so many workers (docs/many-cores.md)."""
+        return self.batch_size or (BATCH_SIZE if self.n_workers <= FEW_WORKERS else BATCH_SIZE // 2)
 
     def learning_rate(self, objective: str) -> float:
         """The rate given, or the objective's default."""

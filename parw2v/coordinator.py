@@ -94,7 +94,7 @@ class Run:
     def steps_a_record(self) -> int:
         """Steps between two points of the history; known beforehand, so a resumed run keeps the rhythm."""
         kept = self.total_words * self.kept_share
-        return self.settings.log_every or max(int(kept / self.settings.batch_size / _RECORDS), 1)
+        return self.settings.log_every or max(int(kept / self.settings.step_words / _RECORDS), 1)
 
     def rate(self, done_words: int) -> float:
         """Learning rate after so many raw words."""

@@ -177,7 +177,7 @@ class Trainer:
                 objective=model.objective,
                 negatives=model.n_negatives,
                 radius=settings.window,
-                batch_size=settings.batch_size,
+                batch_size=settings.step_words,
                 lr=run.lr,
                 lr_min=settings.lr_min,
                 total_words=run.total_words,

@@ -17,7 +17,7 @@ BAD = {
     "lr": [0, -0.1, NAN, INF, -INF, "0.1"],
     "lr_min": [-1e-9, NAN, INF, None, "x"],
     "window": [0, -5, 101, NAN, INF, 5.0, None],
-    "batch_size": [0, 65537, -40, NAN, INF, 256.0, None],
+    "batch_size": [0, 65537, -40, NAN, INF, 256.0],
     "sample": [-1e-3, NAN, INF, None, "none"],
     "sample_rule": ["gensim", "", None, 1],
     "seed": [-1, NAN, 1.5, None],
@@ -106,3 +106,9 @@ def test_workers():
 def test_schedule_is_linear_with_a_floor():
     rates = [learning_rate(done, 1000, 0.05, 0.01) for done in (0, 250, 500, 800, 900, 1000, 1500)]
     assert rates == pytest.approx([0.05, 0.0375, 0.025, 0.01, 0.01, 0.01, 0.01])
+
+
+def test_batches_are_smaller_with_many_workers():
+    sizes = [TrainSettings(workers=n).step_words for n in (1, 16, 17, 64)]
+    assert sizes == [500, 500, 250, 250]
+    assert TrainSettings(workers=64, batch_size=300).step_words == 300
