@@ -65,7 +65,7 @@ class Trainer:
     Attributes
     ----------
     loss_history : list of LossPoint
-        The run's loss so far; unbiased, since it is measured on a fixed share of shuffled batches before they are
+        The run's loss so far; unbiased, since it is measured on a fixed share of the batches before they are
         trained.
     warnings : list of str
         What was passed over when resuming.
