@@ -272,7 +272,7 @@ def damping(words: TokenArray, rng: np.random.Generator, n_words: int, workers: 
         some = slice(start, start + at_once)
         places = hashed[some].astype(np.intp)
         places += (np.arange(len(places)) << bits)[:, None]
-        scale[some] = np.take(np.bincount(places.ravel()).astype(np.float32), places)
+        scale[some] = np.take(np.bincount(places.ravel()), places)
     if workers > 1 and len(words):
         others = np.bincount(words.ravel() + 1, minlength=n_words + 1) * ((workers - 1) / len(words))
         scale += np.take(others.astype(np.float32), words + 1)

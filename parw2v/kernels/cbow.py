@@ -41,7 +41,7 @@ class CBOW:
     safe_step = 0.8
     """Occurrences of a word, times the learning rate, that may be computed from one copy of its rows. See SkipGram."""
 
-    n_noise = 10
+    n_noise = 8
     """N. A group of centre words, which shares noise, is every S-th word of the batch: words of all its runs."""
 
     def __init__(self, W: FloatArray, *, layout: Layout, negatives: int) -> None:
@@ -132,6 +132,6 @@ class CBOW:
         has_context = np.ones((self.layout.n_blocks, self.layout.block), np.float32)
         has_context[batch.cut] = batch.contexts[:, :, 0] > 0
         weights = has_context.reshape(-1)[: self.measured]
-        noise = self.negatives / self.n_noise * weights[:, None]
+        noise = -self.negatives / self.n_noise * weights[:, None]
         p, Q = self.p[: self.measured], self.Q[: self.measured]
-        return logistic_loss(p, 1, weights) + logistic_loss(Q, -1, noise), float(weights.sum())
+        return logistic_loss(p, weights) + logistic_loss(Q, noise), float(weights.sum())

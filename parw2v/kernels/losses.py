@@ -9,15 +9,14 @@ from parw2v.arraytypes import FloatArray
 _HALF = np.float32(0.5)
 
 
-def logistic_loss(scores: FloatArray, sign: int, weights: FloatArray) -> float:
-    """Sum of ``w * -log(sigmoid(sign * x))``; weights are broadcast to the scores.
+def logistic_loss(scores: FloatArray, weights: FloatArray) -> float:
+    """Sum of ``|w| * -log(sigmoid(sign(w) * x))``; weights, broadcast to the scores, are negative for noise.
 
     Computed as max(-z, 0) + log(1 + exp(-|z|)), which neither overflows nor loses digits.
     """
-    z = scores * np.float32(sign)
-    loss = np.log1p(np.exp(-np.abs(z)))
-    loss -= np.minimum(z, 0)
-    loss *= weights
+    loss = np.log1p(np.exp(-np.abs(scores)))
+    loss -= np.minimum(scores * np.sign(weights), 0)
+    loss *= np.abs(weights)
     return float(loss.sum(dtype=np.float64))
 
 

@@ -130,8 +130,8 @@ class SkipGram:
         cut = batch.cut[batch.cut < self.measured]
         weights, scores = self.weights[: self.measured].copy(), self.scores.stretches[: self.measured]
         weights[cut] *= batch.left[: len(cut)]
-        positives, noise = np.maximum(weights, 0), np.maximum(-weights, 0)
-        return logistic_loss(scores, 1, positives) + logistic_loss(scores, -1, noise), float(positives.sum())
+        pairs = float(np.maximum(weights, 0).sum())
+        return logistic_loss(scores, weights), pairs
 
 
 class _Scores:
