@@ -131,8 +131,9 @@ def make_batches(
     order = np.arange(n_batches * layout.runs).reshape(layout.runs, n_batches).T.ravel()
     text = _runs(words, len(order), layout)[order].reshape(n_batches, layout.n_centres)
     cut, left = _cut_blocks(_runs(sentence, len(order), layout)[order], layout)
-    noise = _draw_noise(rng, n_batches, layout.runs, n_noise, noise_table)
-    drawn = np.concatenate([text, noise.reshape(n_batches, layout.runs * n_noise)], axis=1)
+    groups = layout.noise_groups(predicts_contexts)
+    noise = _draw_noise(rng, n_batches, groups, n_noise, noise_table)
+    drawn = np.concatenate([text, noise.reshape(n_batches, groups * n_noise)], axis=1)
     scale = damping(drawn, rng, len(keep), workers, most)
     n, block = layout.n_centres, cut % RUN_BLOCKS
     inputs, targets, noise_places = np.arange(n), np.arange(n), np.arange(n, drawn.shape[1])
@@ -233,10 +234,11 @@ def _between_noise(targets: IndexArray, noise: IndexArray, layout: Layout, n_noi
     """The outputs of skip-gram in their order: noise, block, noise, ... noise.
 
     Noise words of even and of odd number stand in different stretches, so a block has one word from each N-th around it.
-    There are two stretches for a run, used in turn: a row that is used again is still in the cache.
+    A group is two stretches, all of them used in turn: in different texts each, and a row that is used again is still in
+    the cache.
     """
     half = n_noise // 2
-    stretches = noise.reshape(layout.runs, half, 2).transpose(0, 2, 1).reshape(-1, half)
+    stretches = noise.reshape(-1, half, 2).transpose(0, 2, 1).reshape(-1, half)
     blocks = targets.reshape(layout.n_blocks, layout.block)
     turns = stretches[np.arange(1, layout.n_blocks + 1) % len(stretches)]
     return np.concatenate([stretches[0], np.concatenate([blocks, turns], axis=1).ravel()])

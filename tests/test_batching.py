@@ -15,7 +15,7 @@ from parw2v.windows import BLOCK, RUN_BLOCKS, Layout
 NOISE = 16
 """Noise words of a group in these tests."""
 
-RUNS = 3
+RUNS = 5
 """Runs in a batch, unless a test says otherwise: odd, so that noise stretches and blocks do not come out even."""
 
 TABLE = NOISE * 12 * 50
@@ -41,7 +41,7 @@ TIME_AND_AGAIN = 0.5
 """Share of the blocks in which one word may be damped for others that have its hash."""
 
 both = pytest.mark.parametrize("skipgram", [True, False], ids=["skipgram", "cbow"])
-any_runs = pytest.mark.parametrize("runs", [1, 3, 4])
+any_runs = pytest.mark.parametrize("runs", [1, 4, 5])
 
 
 def sentences(length):
@@ -408,10 +408,15 @@ def noise_drawn(counts, n_batches, *, runs=RUNS, skipgram=True):
     return batches.rows[:, places_of(layout, skipgram)[1]] // 2
 
 
+def n_groups(runs, skipgram=True):
+    """N noise words are drawn so many times for a batch."""
+    return max(runs // 2, 1) if skipgram else runs
+
+
 def groups_drawn(counts, n_batches, *, runs=RUNS, skipgram=True):
-    """(n_batches, S, N) noise words, ascending in a group; two stretches are a group of skip-gram's."""
-    noise = noise_drawn(counts, n_batches, runs=runs, skipgram=skipgram)
-    return np.sort(noise[:, : 2 * runs if skipgram else runs].reshape(n_batches, runs, NOISE), axis=2)
+    """(n_batches, groups, N) noise words, ascending in a group; two stretches are a group of skip-gram's."""
+    noise, groups = noise_drawn(counts, n_batches, runs=runs, skipgram=skipgram), n_groups(runs, skipgram)
+    return np.sort(noise[:, : 2 * groups if skipgram else groups].reshape(n_batches, groups, NOISE), axis=2)
 
 
 TEN_EACH = np.full(10 * NOISE, 5)
@@ -434,7 +439,7 @@ def test_noise_follows_counts_to_the_three_quarters(skipgram):
 def test_each_noise_word_is_drawn_alike_in_each_group(skipgram):
     """Whatever its place in the batch, a group draws from the whole of each N-th."""
     noise = groups_drawn(TEN_EACH, 2000, skipgram=skipgram)
-    for group in range(RUNS):
+    for group in range(n_groups(RUNS, skipgram)):
         for place in range(NOISE):
             drawn = np.bincount(noise[:, group, place] - 10 * place, minlength=10)
             assert len(drawn) == 10
@@ -453,21 +458,23 @@ def test_noise_is_stratified(runs, skipgram):
 @any_runs
 def test_groups_of_a_batch_draw_from_different_parts(runs, skipgram):
     """Of the words in each N-th, each group draws one from a part of its own."""
-    noise = groups_drawn(np.full(2 * runs * NOISE, 5), 250, runs=runs, skipgram=skipgram)
-    parts = np.sort(noise % (2 * runs) // 2, axis=1)
-    assert (parts == np.arange(runs)[:, None]).all()
+    groups = n_groups(runs, skipgram)
+    noise = groups_drawn(np.full(2 * groups * NOISE, 5), 250, runs=runs, skipgram=skipgram)
+    parts = np.sort(noise % (2 * groups) // 2, axis=1)
+    assert (parts == np.arange(groups)[:, None]).all()
 
 
 @both
 def test_parts_go_round_from_a_random_one(skipgram):
     """Each group has each part of an N-th alike, and one N-th's turn says nothing of the next one's."""
-    noise = groups_drawn(np.full(RUNS * NOISE, 5), 2000, skipgram=skipgram) % RUNS
-    for group in range(RUNS):
+    groups = n_groups(RUNS, skipgram)
+    noise = groups_drawn(np.full(groups * NOISE, 5), 2000, skipgram=skipgram) % groups
+    for group in range(groups):
         for place in range(NOISE):
-            assert_frequencies(np.bincount(noise[:, group, place], minlength=RUNS), [1 / RUNS] * RUNS)
+            assert_frequencies(np.bincount(noise[:, group, place], minlength=groups), [1 / groups] * groups)
     for place in range(NOISE - 1):
-        two = noise[:, 0, place] * RUNS + noise[:, 0, place + 1]
-        assert_frequencies(np.bincount(two, minlength=RUNS**2), [1 / RUNS**2] * RUNS**2)
+        two = noise[:, 0, place] * groups + noise[:, 0, place + 1]
+        assert_frequencies(np.bincount(two, minlength=groups**2), [1 / groups**2] * groups**2)
 
 
 @any_runs
@@ -489,13 +496,14 @@ def test_a_stretch_is_of_every_other_stratum(runs):
 
 @any_runs
 def test_stretches_of_noise_are_used_in_turn(runs):
-    """Two for a run, of different words; the first comes again when all have been used."""
-    noise = noise_drawn(np.full(4 * runs * NOISE, 5), 100, runs=runs)
+    """Two for a group, of different words; the first comes again when all have been used."""
+    groups = n_groups(runs)
+    noise = noise_drawn(np.full(4 * groups * NOISE, 5), 100, runs=runs)
     n_stretches = noise.shape[1]
     assert n_stretches == runs * RUN_BLOCKS + 1
-    assert (noise == noise[:, np.arange(n_stretches) % (2 * runs)]).all()
+    assert (noise == noise[:, np.arange(n_stretches) % (2 * groups)]).all()
     for words in noise:
-        assert len(np.unique(words[: 2 * runs])) == runs * NOISE
+        assert len(np.unique(words[: 2 * groups])) == groups * NOISE
 
 
 def assert_uncorrelated(draws):
@@ -507,14 +515,14 @@ def assert_uncorrelated(draws):
 @both
 def test_noise_words_of_one_group_are_independent(skipgram):
     noise = groups_drawn(TEN_EACH, 2000, skipgram=skipgram) % 10
-    for group in range(RUNS):
+    for group in range(n_groups(RUNS, skipgram)):
         assert_uncorrelated(noise[:, group])
 
 
 def test_noise_words_around_a_block_are_independent_and_drawn_alike():
     """Those of a block between two groups' stretches, too."""
     noise = noise_drawn(TEN_EACH, 2000)
-    for block in range(2 * RUNS):
+    for block in range(2 * n_groups(RUNS)):
         around = np.sort(noise[:, [block, block + 1]].reshape(2000, NOISE), axis=1) % 10
         assert_uncorrelated(around)
         for drawn in around.T:
@@ -681,7 +689,7 @@ def test_scales_belong_to_their_rows(workers, skipgram):
         block_of([100] * (n // 100), ids), layout, workers=workers, counts=np.arange(30, 0, -1), skipgram=skipgram
     )
     inputs, noise, _, _ = places_of(layout, skipgram)
-    draws = noise[: 2 * RUNS if skipgram else RUNS].ravel()
+    draws = noise[: 2 * n_groups(RUNS) if skipgram else RUNS].ravel()
     counted = batches.rows[:, np.concatenate([inputs, draws])] // 2
     exact = exact_damping(counted, workers)
     factors = np.empty_like(exact, shape=batches.rows.shape)

@@ -20,7 +20,7 @@ AddRows: TypeAlias = Callable[[FloatArray, IndexArray, FloatArray, FloatArray], 
 
 def gather(W: FloatArray, rows: IndexArray, out: FloatArray) -> None:
     """``out[i] = W[rows[i]]`` for (V, D), (n,), (n, D). 'clip' spares ``take`` a buffered second pass."""
-    np.take(W, rows, axis=0, out=out, mode="clip")
+    W.take(rows, axis=0, out=out, mode="clip")
 
 
 def blocks_of(rows: FloatArray, n: int, height: int, apart: int) -> FloatArray:
