@@ -340,7 +340,7 @@ class Rates:
         kept = keep_probabilities(vocab.counts, SAMPLE, RULE) * vocab.counts
         words = kept / kept.sum()
         kernel = KERNELS[objective]
-        n_noise = layout.noise_groups(kernel.predicts_contexts) * kernel.n_noise
+        n_noise = layout.runs * kernel.n_noise
         if kernel.predicts_contexts:  # stretches of noise stand between blocks, some of them several times
             n_noise = (layout.n_blocks + 1) * kernel.n_noise // 2
         share = np.bincount(noise_table(vocab.counts), minlength=len(vocab)) / NOISE_TABLE_SIZE
