@@ -5,7 +5,8 @@ import re
 
 import pytest
 
-from parw2v.arguments import _parser, parse, train_settings
+from parw2v.arguments import train_settings
+from parw2v.commands import _parser, parse
 from parw2v.config import TrainSettings
 from parw2v.errors import SettingsError
 from parw2v.version import __version__
@@ -127,7 +128,7 @@ def test_version(capsys):
         (["--corpus", "sample", "--similarity"], "--similarity"),
         (["--corpus"], "--corpus"),
         (["train"], "--corpus"),
-        (["evaluate", "model.npz"], "--corpus"),
+        (["levitate", "model.npz"], "levitate"),
     ],
 )
 def test_a_mistake_is_one_line_that_names_it(capsys, argv, named):

@@ -13,9 +13,8 @@ import pytest
 from conftest import runs, until
 
 from parw2v import cache as cache_module
-from parw2v import commands
-from parw2v.arguments import parse
 from parw2v.cache import CorpusCache, corpus_key, default_directory
+from parw2v.commands import parse, train
 from parw2v.corpus import encode_text
 
 HOW = {"min_count": 2, "raw": False, "max_tokens": None}
@@ -497,8 +496,8 @@ def said_of(tmp_path, capsys):
     def said_of(*flags):
         arguments = parse(list(map(str, flags)))
         (tmp_path / "scratch").mkdir(exist_ok=True)
-        with commands._cache(arguments) as cache:
-            commands._encode(arguments, 1, tmp_path / "scratch", cache)
+        with train._cache(arguments) as cache:
+            train._encode(arguments, 1, tmp_path / "scratch", cache)
         return capsys.readouterr().err
 
     return said_of

@@ -1,0 +1,133 @@
+"""The commands, and the one place where errors become exit statuses.
+
+A command ``some-name`` is two functions of a module here: ``add_some_name_flags(parser)`` says what it takes,
+``run_some_name(arguments)`` does it and returns the exit status. To add one, write them and its row in `COMMANDS`.
+Modules are imported for every command line, so they import what is slow to load where they use it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from types import ModuleType
+from typing import NamedTuple
+
+from parw2v.arguments import EXIT_ERROR, EXIT_INTERRUPTED, Help, Parser, underscored
+from parw2v.commands import train
+from parw2v.errors import Parw2vError
+from parw2v.version import __version__
+
+
+class Command(NamedTuple):
+    """One command."""
+
+    module: ModuleType
+    summary: str
+    """What it does, for the list of commands and, as a sentence, above its own help."""
+    examples: str
+    """Command lines, one a line."""
+
+
+_TRAIN_EXAMPLES = """\
+parw2v train --corpus sample --min_count 2 --epochs 10 --evaluate --plot
+parw2v train --corpus text8 --out results/text8 --evaluate
+parw2v train --corpus mytext.txt.gz --model cbow --dim 200 --workers 8
+zcat *.gz | parw2v train --corpus - --out results/mine"""
+
+COMMANDS = {
+    "train": Command(train, "train word vectors on a text", _TRAIN_EXAMPLES),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line; returns the exit status: 0, 2 for an error, 130 when interrupted."""
+    _replace_closed_streams()
+    arguments = parse(list(sys.argv[1:] if argv is None else argv))
+    try:
+        with _terminable():
+            return _function("run_{}", arguments.command)(arguments)
+    except Parw2vError as error:
+        print(f"parw2v: error: {error}", file=sys.stderr)
+        return EXIT_ERROR
+    except MemoryError:
+        print("parw2v: error: memory ran out; lower --dim or raise --min_count", file=sys.stderr)
+        return EXIT_ERROR
+    except KeyboardInterrupt:
+        print("parw2v: interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except OSError as error:
+        if not isinstance(error, BrokenPipeError):  # whoever read our output has gone, and knows
+            where = f"{error.filename}: " if error.filename else ""
+            print(f"parw2v: error: {where}{error.strerror or error}", file=sys.stderr)
+        _give_up_on_output()
+        return EXIT_ERROR
+
+
+def _replace_closed_streams() -> None:
+    """Started without standard streams (``2>&-``), read and write nothing rather than the next file to be opened."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115  # for as long as the process lives
+
+
+def _give_up_on_output() -> None:
+    """If standard output takes no more, keep Python from trying again at exit."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM raises KeyboardInterrupt, as Ctrl-C does: what is open is closed, what is temporary removed."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def parse(argv: list[str]) -> argparse.Namespace:
+    """Read a command line; prints help or the version and exits where that is asked for."""
+    argv = [underscored(argument) for argument in argv]
+    if argv and argv[0] not in (*COMMANDS, "-h", "--help", "--version") and argv[0].startswith("-"):
+        argv = ["train", *argv]
+    return _parser().parse_args(argv or ["--help"])
+
+
+def _parser() -> argparse.ArgumentParser:
+    about = "examples:\n{}\n\nFlags may be spelled with hyphens or underscores."
+    parser = Parser(
+        prog="parw2v",
+        description="Train word vectors on every core, and use them.",
+        epilog=about.format(_indented(_TRAIN_EXAMPLES)) + " Without a command, flags train.",
+        formatter_class=Help,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"parw2v {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, command in COMMANDS.items():
+        sub = commands.add_parser(
+            name,
+            help=command.summary,
+            description=f"{command.summary[0].upper()}{command.summary[1:]}.",
+            epilog=about.format(_indented(command.examples)),
+            formatter_class=Help,
+            allow_abbrev=False,
+        )
+        _function("add_{}_flags", name)(sub)
+    return parser
+
+
+def _function(form: str, command: str) -> Callable[..., int]:
+    function: Callable[..., int] = getattr(COMMANDS[command].module, form.format(command.replace("-", "_")))
+    return function
+
+
+def _indented(lines: str) -> str:
+    return "\n".join(f"  {line}" for line in lines.splitlines())

@@ -1,0 +1,260 @@
+"""``parw2v train``."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import glob
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from parw2v.arguments import EXIT_INTERRUPTED, setting_flags, train_settings
+from parw2v.cache import CorpusCache, corpus_key, default_directory
+from parw2v.checkpoint import remove_checkpoints
+from parw2v.commands.evaluator import Evaluator
+from parw2v.commands.runlog import RunLog
+from parw2v.config import OBJECTIVES, TrainSettings
+from parw2v.console import duration, show_progress
+from parw2v.corpus import Corpus, ScratchDirectory, encode_text
+from parw2v.errors import Parw2vError
+from parw2v.files import exclusive
+from parw2v.memory import own_peak_memory
+from parw2v.model import Word2Vec, check_shape, npz_path
+from parw2v.progress import Finished
+from parw2v.trainer import Trainer
+from parw2v.vocabulary import Vocabulary
+
+
+def add_train_flags(parser: argparse.ArgumentParser) -> None:
+    """In groups: data, model, training, output."""
+    data = parser.add_argument_group("data")
+    data.add_argument(
+        "--corpus",
+        metavar="TEXT",
+        required=True,
+        help="sample (built in), text8 (downloaded once), a text file (.gz, .bz2 and .xz too), or - for standard input",
+    )
+    data.add_argument("--raw", action="store_true", help="take words as they stand between spaces instead of cleaning")
+    data.add_argument("--max_tokens", type=int, metavar="N", help="read only the first N words")
+    data.add_argument("--data_dir", type=Path, default=Path("data"), metavar="DIR", help="where text8 is kept")
+    data.add_argument(
+        "--cache_dir",
+        type=Path,
+        metavar="DIR",
+        help="where encoded texts are kept for later runs, up to 4 GB (default: ~/.cache/parw2v, "
+        "or parw2v in $XDG_CACHE_HOME)",
+    )
+    data.add_argument("--no_cache", action="store_true", help="read the text anew and keep nothing")
+
+    model = parser.add_argument_group("model")
+    model.add_argument("--model", choices=OBJECTIVES, default="skipgram", help="training objective")
+    model.add_argument("--dim", type=int, default=100, metavar="D", help="dimensions of a vector")
+    model.add_argument("--neg", type=int, default=5, metavar="K", help="negative samples for each positive pair")
+    setting_flags(model, "window")
+    model.add_argument("--min_count", type=int, default=5, metavar="N", help="leave out words that occur less often")
+
+    training = parser.add_argument_group("training")
+    names = ("epochs", "lr", "lr_min", "batch_size", "sample", "sample_rule", "seed", "workers", "max_restarts")
+    setting_flags(training, *names)
+
+    output = parser.add_argument_group("output")
+    output.add_argument(
+        "--out", type=Path, default=Path("results/model"), metavar="PATH", help="where the model goes, as PATH.npz"
+    )
+    output.add_argument(
+        "--evaluate", action="store_true", help="evaluate after each epoch and report on the model at the end"
+    )
+    output.add_argument(
+        "--plot", action="store_true", help="draw the loss curve and a map of the words beside the model"
+    )
+    output.add_argument(
+        "--analogies",
+        type=Path,
+        metavar="FILE",
+        help="questions in the questions-words format, instead of the built-in",
+    )
+    output.add_argument(
+        "--similarity", type=Path, nargs="+", default=[], metavar="FILE", help="word pairs with human similarity scores"
+    )
+    setting_flags(output, "log_every", "checkpoint_every")
+    output.add_argument(
+        "--resume", action="store_true", help="continue a run that was stopped, from its last checkpoint"
+    )
+    output.add_argument("--log_json", type=Path, metavar="FILE", help="write a JSON line for each record")
+    output.add_argument("--quiet", action="store_true", help="show nothing but errors and what --evaluate reports")
+
+
+def run_train(arguments: argparse.Namespace) -> int:
+    """Read, count, train, save, report."""
+    settings = train_settings(arguments)
+    check_shape(arguments.dim, arguments.neg, arguments.model)
+    out = npz_path(arguments.out)
+    if out.is_dir():
+        raise Parw2vError(f"{out}: is a directory; choose another --out")
+    lock = out.with_name(f".{out.name}.lock")
+    with (
+        exclusive(lock, str(out)),
+        ScratchDirectory(out.parent) as scratch,
+        RunLog(arguments) as log,
+        _cache(arguments) as cache,
+    ):
+        started = time.perf_counter()
+        checkpoints = out.with_name(f"{out.stem}-checkpoints")
+        _remove_unfinished(out, checkpoints)
+        evaluator = Evaluator(arguments)
+        vocab, corpus = _encode(arguments, settings.n_workers, scratch, cache)
+        model = Word2Vec(vocab, arguments.dim, arguments.neg, arguments.model, seed=settings.seed)
+        trainer = Trainer(model, vocab, corpus, settings=settings, checkpoint_dir=checkpoints, resume=arguments.resume)
+        _say_resume(arguments, trainer)
+        all_settings = _settings_record(arguments, settings, trainer)
+        log.write("start", settings=all_settings, vocabulary=len(vocab), corpus_words=len(corpus))
+
+        finished = None
+        with _stop_on_signal(trainer), evaluator, contextlib.closing(trainer.reports()) as reports:
+            for report in show_progress(reports, quiet=arguments.quiet):
+                log.record(report)
+                if isinstance(report, Finished):
+                    finished = report
+                    prep_seconds = time.perf_counter() - started - report.stretch_seconds
+                evaluator.consider(report, vocab)
+                for text, record in evaluator.results(wait=finished is not None):
+                    log.write("evaluation", **record)
+                    _say(arguments, text)
+        if finished is None:
+            return EXIT_INTERRUPTED
+        path = model.save(out)
+        remove_checkpoints(checkpoints)
+        found = evaluator.full_report(model, trainer, out.parent)
+        log.write(
+            "done",
+            raw_words=finished.raw_words,
+            kept_words=finished.kept_words,
+            prep_seconds=round(prep_seconds, 3),
+            train_seconds=round(finished.train_seconds, 3),
+            words_per_second=round(finished.words_per_second, 1),
+            loss=round(finished.loss, 6),
+            peak_memory_mb=round(max(finished.peak_memory, own_peak_memory()) / 2**20, 1),
+            model=str(path),
+            settings=all_settings,
+            **found,
+        )
+        _say_where(arguments, path, found)
+    return 0
+
+
+def _remove_unfinished(out: Path, checkpoints: Path) -> None:
+    """Remove what a run left that was killed while it wrote; whoever calls holds the lock, so none is writing."""
+    for left in (*out.parent.glob(f".{glob.escape(out.name)}.*.tmp"), *checkpoints.glob(".*.npz.*.tmp")):
+        left.unlink(missing_ok=True)
+
+
+def _cache(arguments: argparse.Namespace) -> contextlib.AbstractContextManager[CorpusCache | None]:
+    """The cache of encoded corpora, if there is to be one."""
+    directory = arguments.cache_dir or default_directory()
+    if directory is None or arguments.no_cache or arguments.corpus in ("sample", "-"):
+        return contextlib.nullcontext()
+    return CorpusCache(directory, lambda text: _say(arguments, f"parw2v: warning: {text}"))
+
+
+def _encode(
+    arguments: argparse.Namespace, readers: int, scratch: Path, cache: CorpusCache | None
+) -> tuple[Vocabulary, Corpus]:
+    """Find the text, and take its encoded form from the cache or read it and leave it encoded in `scratch`."""
+    source: str | Path = arguments.corpus
+    if source == "text8":
+        from parw2v.datasets import fetch_text8
+
+        source = fetch_text8(arguments.data_dir, quiet=arguments.quiet)
+    elif source == "sample":
+        from parw2v.sample import sample_text
+
+        source = scratch / "sample.txt"
+        source.write_text(sample_text(), encoding="utf-8")
+    started = time.perf_counter()
+    how: dict[str, Any] = {"min_count": arguments.min_count, "raw": arguments.raw, "max_tokens": arguments.max_tokens}
+    key = corpus_key(source, **how) if cache else None
+    if cache and key and (found := cache.find(key)):
+        vocab, corpus = found
+        _say(arguments, f"{len(corpus):,} words of {len(vocab):,} kinds, read earlier ({cache.directory})")
+        return found
+    with _reading_bar(arguments) as advance:
+        vocab, corpus = encode_text(source, scratch, **how, progress=advance, readers=readers)
+    took = duration(time.perf_counter() - started)
+    _say(arguments, f"read {len(corpus):,} words of {len(vocab):,} kinds in {took}")
+    if cache and key:
+        cache.keep(key, vocab, corpus)
+    return vocab, corpus
+
+
+@contextlib.contextmanager
+def _reading_bar(arguments: argparse.Namespace) -> Iterator[Callable[[int], None]]:
+    """Show on a terminal how many words have been read; yields who is to be told."""
+    if arguments.quiet or not sys.stderr.isatty():
+        yield lambda words: None
+        return
+    from tqdm import tqdm
+
+    with tqdm(unit=" words", unit_scale=True, desc="reading", leave=False) as bar:
+
+        def advance(words: int) -> None:
+            bar.update(words - bar.n)
+
+        yield advance
+
+
+def _settings_record(arguments: argparse.Namespace, settings: TrainSettings, trainer: Trainer) -> dict[str, Any]:
+    """Everything the run was told or decided, by flag name."""
+    given = {name: value for name, value in vars(arguments).items() if name != "command"}
+    decided = {"lr": trainer.lr, "workers": settings.n_workers}
+    return json.loads(json.dumps(given | dataclasses.asdict(settings) | decided, default=str))  # type: ignore[no-any-return]
+
+
+def _say(arguments: argparse.Namespace, text: str) -> None:
+    if not arguments.quiet:
+        print(text, file=sys.stderr, flush=True)
+
+
+def _say_resume(arguments: argparse.Namespace, trainer: Trainer) -> None:
+    for warning in trainer.warnings:
+        print(f"parw2v: warning: {warning}", file=sys.stderr)
+    if arguments.resume and not trainer.state.next_task:
+        _say(arguments, f"no checkpoint in {trainer.checkpoint_dir}: starting from the beginning")
+
+
+def _say_where(arguments: argparse.Namespace, path: Path, found: dict[str, Any]) -> None:
+    _say(arguments, f"vectors: {path}")
+    for picture in found.get("pictures", []):
+        _say(arguments, f"picture: {picture}")
+
+
+@contextlib.contextmanager
+def _stop_on_signal(trainer: Trainer) -> Iterator[None]:
+    """Ctrl-C or SIGTERM once: finish the blocks in flight, write a checkpoint, exit 130. Twice: stop at once."""
+    asked = False
+
+    def handle(number: int, frame: object) -> None:
+        nonlocal asked
+        if asked:
+            for other in before:  # cleaning up takes two seconds at most; a third would interrupt that
+                signal.signal(other, signal.SIG_IGN)
+            raise KeyboardInterrupt
+        asked = True
+        trainer.request_stop()
+        with contextlib.suppress(OSError):  # not print: the signal may have come in the middle of one
+            os.write(2, b"\nstopping after a checkpoint; once more to stop at once\n")
+
+    before: dict[int, Callable[..., Any] | int | None] = {}
+    try:
+        for number in map(int, (signal.SIGINT, signal.SIGTERM)):
+            before[number] = signal.signal(number, handle)
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
