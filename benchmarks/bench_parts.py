@@ -70,6 +70,7 @@ def block_maker(kernel: SkipGram | CBOW) -> Callable[[], Batches]:
         noise_table=table,
         layout=LAYOUT,
         n_noise=kernel.n_noise,
+        noise_groups=kernel.noise_groups(0.025),
         predicts_contexts=kernel.predicts_contexts,
         workers=1,
         most=8.0,

@@ -99,6 +99,7 @@ def make_batches(
     noise_table: TokenArray,
     layout: Layout,
     n_noise: int,
+    noise_groups: int,
     predicts_contexts: bool,
     workers: int,
     most: float,
@@ -118,6 +119,8 @@ def make_batches(
     layout : Layout
     n_noise : int
         N, noise words of a centre word.
+    noise_groups : int
+        How many times N words a batch draws: S for CBOW; for skip-gram, which uses them in turn, any number.
     predicts_contexts : bool
         True for skip-gram, which weights the whole window; False for CBOW, which draws its reach.
     workers : int
@@ -131,9 +134,8 @@ def make_batches(
     order = np.arange(n_batches * layout.runs).reshape(layout.runs, n_batches).T.ravel()
     text = _runs(words, len(order), layout)[order].reshape(n_batches, layout.n_centres)
     cut, left = _cut_blocks(_runs(sentence, len(order), layout)[order], layout)
-    groups = layout.noise_groups(predicts_contexts)
-    noise = _draw_noise(rng, n_batches, groups, n_noise, noise_table)
-    drawn = np.concatenate([text, noise.reshape(n_batches, groups * n_noise)], axis=1)
+    noise = _draw_noise(rng, n_batches, noise_groups, n_noise, noise_table)
+    drawn = np.concatenate([text, noise.reshape(n_batches, noise_groups * n_noise)], axis=1)
     scale = damping(drawn, rng, len(keep), workers, most)
     n, block = layout.n_centres, cut % RUN_BLOCKS
     inputs, targets, noise_places = np.arange(n), np.arange(n), np.arange(n, drawn.shape[1])

@@ -49,6 +49,9 @@ _LOOK_SECONDS = 0.2
 _RECORDS = 200
 """Points of the loss history of a whole run, unless `log_every` says otherwise."""
 
+_CHECKPOINT_SHARE = 20
+"""Between two checkpoints at epochs' ends the workers train at least so many times as long as the first of them took."""
+
 _DIVERGED = 10
 """A block whose loss is this many times the loss of untrained vectors has gone astray."""
 
@@ -116,6 +119,7 @@ class Coordinator:
         self.checkpoint_task = self.state.next_task
         self.saving: Future[Path] | None = None
         self.saving_words = 0
+        self.checkpoint_seconds = 0.0
         self.clock = _Clock(self.state.raw_words, self.state.train_seconds)
         self.last_checkpoint = 0.0
         self.peak_memory = 0
@@ -236,10 +240,11 @@ class Coordinator:
         if self.run.checkpoint_dir is None or self.issued == self.checkpoint_task:
             return False
         every = self.run.settings.checkpoint_every
-        # A short epoch may end while the checkpoint before is still being written: waiting for it is not worth it.
-        writing = self.saving is not None and not self.saving.done()
-        at_epoch = self.issued % self.n_blocks == 0 and self.issued < self.run.n_tasks and not writing
-        return at_epoch or (every is not None and time.perf_counter() - self.last_checkpoint >= every)
+        since = time.perf_counter() - self.last_checkpoint
+        # Where epochs are short, a checkpoint at the end of each would cost more than what it could save.
+        rested = since >= _CHECKPOINT_SHARE * self.checkpoint_seconds and not (self.saving and not self.saving.done())
+        at_epoch = self.issued % self.n_blocks == 0 and self.issued < self.run.n_tasks and rested
+        return at_epoch or (every is not None and since >= every)
 
     def _checkpoint(self) -> Iterator[Report]:
         """Copy the state while no block is in flight and write it while the workers go on."""
@@ -258,8 +263,14 @@ class Coordinator:
             stretch=dataclasses.replace(self.state.stretch),
         )
         self.saving_words = state.raw_words
-        self.saving = self.writer.submit(save_checkpoint, self.run.checkpoint_dir, copy, state)
+        self.saving = self.writer.submit(self._write, self.run.checkpoint_dir, copy, state)
         yield from self._saved(wait=self.run.stop.is_set())
+
+    def _write(self, directory: Path, model: Word2Vec, state: RunState) -> Path:
+        """In the writer's thread."""
+        path = save_checkpoint(directory, model, state)
+        self.checkpoint_seconds = time.perf_counter() - self.last_checkpoint
+        return path
 
     def _saved(self, wait: bool = False) -> Iterator[Report]:
         """Report a checkpoint that has been written; an error in writing it surfaces here."""

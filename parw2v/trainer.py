@@ -57,8 +57,8 @@ class Trainer:
         Takes the place of ``settings.epochs``.
     settings : TrainSettings
     checkpoint_dir : path, optional
-        Where checkpoints go, one at the end of each epoch (unless the one before is still being written) and one every
-        ``settings.checkpoint_every`` seconds. None writes none.
+        Where checkpoints go: one at an epoch's end, unless it would take more than a twentieth of the time since the one
+        before, and one every ``settings.checkpoint_every`` seconds. None writes none.
     resume : bool
         Continue from the newest checkpoint in `checkpoint_dir`, if there is one.
 

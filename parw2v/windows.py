@@ -68,11 +68,6 @@ class Layout:
         """Words that a block's windows may reach, B + 2R."""
         return self.block + 2 * self.radius
 
-    def noise_groups(self, predicts_contexts: bool) -> int:
-        """How many times N noise words a batch draws: for CBOW S times. Half of it for skip-gram, where more were no more
-        accurate and cost up to 3 % of the speed (benchmarks/README.md)."""
-        return max(self.runs // 2, 1) if predicts_contexts else self.runs
-
     def window_masks(self, reach: int) -> FloatArray:
         """1 where a neighbour is in the window of a centre word and in its run, else 0.
 

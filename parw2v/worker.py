@@ -91,6 +91,7 @@ def prepare(setup: WorkerSetup) -> Callable[[BlockTask], BlockResult]:
             noise_table=shared["noise"],
             layout=layout,
             n_noise=kernel.n_noise,
+            noise_groups=kernel.noise_groups(setup.lr),
             predicts_contexts=kernel.predicts_contexts,
             workers=setup.n_workers,
             most=kernel.safe_occurrences(setup.lr),

@@ -354,6 +354,7 @@ def test_batches_fit_the_kernel(objective, negatives, radius):
         noise_table=noise_table(np.minimum(np.arange(V), 1), 1000),
         layout=layout,
         n_noise=n_noise,
+        noise_groups=KERNELS[objective](old, layout=layout, negatives=negatives).noise_groups(lr),
         predicts_contexts=objective == "skipgram",
         workers=1,
         most=1.5,
@@ -531,3 +532,20 @@ def test_scores_without_a_weight_vanish():
     x = np.array([-1e30, -3, 0, 3, 1e30], np.float32)
     descend(x, np.zeros_like(x), np.zeros_like(x))
     assert not x.any()
+
+
+def test_noise_of_skipgram_is_used_as_often_as_is_safe():
+    """Weight of a word's pairs times the rate, 20 centres of 6 pairs, K / 16 each: .94 a use at the default rate."""
+
+    def uses(**changed):
+        given = {"radius": 5, "negatives": 5, "lr": 0.025} | changed
+        layout = Layout.of_batch(given["radius"], 500)
+        kernel = KERNELS["skipgram"](np.zeros((2, 1), np.float32), layout=layout, negatives=given["negatives"])
+        return (layout.n_blocks + 1) / (2 * kernel.noise_groups(given["lr"]))
+
+    assert 4 < uses() <= 5
+    assert 1.9 < uses(lr=0.05) <= 2
+    assert 1.9 < uses(negatives=10) <= 2
+    assert 1.9 < uses(radius=10) <= 2
+    assert 0.9 < uses(negatives=20, lr=0.05) <= 1
+    assert 0.9 < uses(negatives=0) <= 1

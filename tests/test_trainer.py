@@ -219,6 +219,16 @@ def test_checkpoints_in_mid_epoch_change_nothing(small, whole, tmp_path):
     assert rest.loss_history == first.loss_history
 
 
+def test_checkpoints_of_short_epochs_are_few(small, whole, tmp_path, monkeypatch):
+    """The first epoch's end has one, later ones only when it has paid."""
+    first, _ = whole["skipgram"]
+    monkeypatch.setattr("parw2v.coordinator._CHECKPOINT_SHARE", 1e9)
+    trainer = trainer_of(small, tmp_path / "c")
+    saved = of_kind(CheckpointSaved, drain(trainer))
+    assert [report.done_words for report in saved] == [first.total_words // EPOCHS]
+    assert same(first, trainer)
+
+
 def test_without_a_checkpoint_directory_a_stop_keeps_the_vectors(small):
     trainer = trainer_of(small)
     before = trainer.model.W_in.copy()

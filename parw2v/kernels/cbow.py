@@ -88,6 +88,10 @@ class CBOW:
         """See `SkipGram.safe_occurrences`; a word is one pair here, whatever its window."""
         return max(self.safe_step / lr, 1.0)
 
+    def noise_groups(self, lr: float) -> int:
+        """See `SkipGram.noise_groups`."""
+        return self.layout.runs
+
     def set_rate(self, lr: float) -> None:
         """See `SkipGram.set_rate`."""
         np.multiply(self.halves, np.float32(lr), out=self.levels)

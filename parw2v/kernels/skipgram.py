@@ -57,8 +57,12 @@ class SkipGram:
     n_noise = 16
     """N. Fewer cost accuracy, more cost speed (benchmarks/README.md)."""
 
+    safe_push = 5.0
+    """Weight of all pairs of a noise word, times the learning rate, that may be computed from one copy of its row: at 4.8
+    training is as good as at 0.9, at 9.6 it diverges (benchmarks/README.md)."""
+
     def __init__(self, W: FloatArray, *, layout: Layout, negatives: int) -> None:
-        self.W, self.radius = W, layout.radius
+        self.W, self.layout, self.negatives = W, layout, negatives
         D, B, R, N = W.shape[1], layout.block, layout.radius, self.n_noise
         n, n_blocks, half = layout.n_centres, layout.n_blocks, self.n_noise // 2
         period = B + half
@@ -91,7 +95,17 @@ class SkipGram:
 
     def safe_occurrences(self, lr: float) -> float:
         """Occurrences of a word, which has R + 1 pairs on average, beyond which damping sets in; at least 1."""
-        return max(self.safe_step / (self.radius + 1) / lr, 1.0)
+        return max(self.safe_step / (self.layout.radius + 1) / lr, 1.0)
+
+    def noise_groups(self, lr: float) -> int:
+        """How many times a batch draws N noise words, two stretches: none is used more often than is safe, if it can be.
+
+        A use is 2B centre words of about R + 1 pairs each.
+        """
+        layout = self.layout
+        push = lr * 2 * layout.block * (layout.radius + 1) * self.negatives / self.n_noise
+        uses = max(int(self.safe_push / push), 1) if push else 1
+        return -(-(layout.n_blocks + 1) // (2 * uses))
 
     def set_rate(self, lr: float) -> None:
         """Set the learning rate of the steps to come; folding it into the weights spares a pass in each step."""
