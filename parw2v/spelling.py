@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from itertools import chain, islice
 
 MOST_FREQUENT = 50_000
-"""Words that are compared one by one; half the time an error takes (README.md), and rarer words are seldom meant."""
+"""Words that are compared one by one, which is what takes time; rarer words are seldom meant."""
 
 _LONGEST = 40  # longer ones have too many neighbours to make, and are no typing mistake
 
