@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import operator
-from collections.abc import Sequence
 from copy import copy
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +14,16 @@ from parw2v.arraytypes import AnyArray, FloatArray
 from parw2v.config import OBJECTIVES
 from parw2v.errors import ModelError, SettingsError, VocabularyError
 from parw2v.files import atomic_write
+from parw2v.neighbours import normalise as normalise
 from parw2v.npz import read_npz, write_npz
+from parw2v.queries import Queries
 from parw2v.vocabulary import Vocabulary
 
 _FORMAT = "parw2v model 1"
 
 
-class Word2Vec:
-    """Input and output vectors for the words of a vocabulary.
+class Word2Vec(Queries):
+    """Input and output vectors for the words of a vocabulary; `Queries` has what can be asked of them.
 
     Parameters
     ----------
@@ -65,7 +65,6 @@ class Word2Vec:
         self.W_in -= np.float32(0.5)
         self.W_in /= np.float32(embed_dim)
         self.W_out: FloatArray = np.zeros((len(vocab), embed_dim), np.float32)
-        self._units: FloatArray | None = None
 
     @property
     def embed_dim(self) -> int:
@@ -75,74 +74,20 @@ class Word2Vec:
     def __repr__(self) -> str:
         return f"Word2Vec({len(self.vocab):,} words x {self.embed_dim}, {self.objective})"
 
-    def __len__(self) -> int:
-        return len(self.vocab)
-
-    def __contains__(self, word: object) -> bool:
-        return word in self.vocab
-
-    def __getitem__(self, word: str) -> FloatArray:
-        """(D,) float32: the vector of a word."""
-        vector: FloatArray = self.W_in[self._id(word)]
-        return vector
-
-    # ------------------------------------------------------------------------------------------ queries
+    @property
+    def words(self) -> list[str]:
+        """The vocabulary's words, most frequent first."""
+        return self.vocab.words
 
     @property
-    def unit_vectors(self) -> FloatArray:
-        """(V, D) float32: the word vectors at length 1 (a zero vector stays zero), computed once."""
-        if self._units is None:
-            self._units = normalise(self.W_in)
-        return self._units
+    def index(self) -> dict[str, int]:
+        """Position of each word in `words`."""
+        return self.vocab.index
 
-    def forget_units(self) -> None:
-        """Drop what was computed from `W_in`, after it has changed."""
-        self._units = None
-
-    def similarity(self, a: str, b: str) -> float:
-        """Cosine of the angle between two words' vectors."""
-        return float(self.unit_vectors[self._id(a)] @ self.unit_vectors[self._id(b)])
-
-    def most_similar(self, word: str, top_n: int = 10) -> list[tuple[str, float]]:
-        """The nearest words by cosine, nearest first, without the word itself.
-
-        Raises
-        ------
-        VocabularyError
-            The word is not in the vocabulary; the message names the nearest spellings.
-        """
-        own = self._id(word)
-        return self._nearest(self.unit_vectors[own], [own], top_n)
-
-    def analogy(self, a: str, b: str, c: str, top_n: int = 1) -> list[tuple[str, float]]:
-        """Answer a - b + c, as in ``analogy("king", "man", "woman")``: queen.
-
-        3CosAdd of [1]_: the words nearest to the sum of unit vectors, without the three given.
-
-        References
-        ----------
-        .. [1] Levy and Goldberg 2014, Linguistic Regularities in Sparse and Explicit Word Representations, equation 3.
-        """
-        ids = [self._id(word) for word in (a, b, c)]
-        units = self.unit_vectors
-        return self._nearest(units[ids[0]] - units[ids[1]] + units[ids[2]], ids, top_n)
-
-    def _nearest(self, query: FloatArray, without: Sequence[int], top_n: int) -> list[tuple[str, float]]:
-        if top_n < 1:
-            raise SettingsError(f"top_n is {top_n}; it must be at least 1")
-        scores = self.unit_vectors @ (query / max(float(np.linalg.norm(query)), 1e-12))
-        scores[list(without)] = -np.inf
-        top_n = min(top_n, len(scores) - len(set(without)))
-        best = np.argpartition(-scores, top_n - 1)[:top_n] if top_n > 0 else np.zeros(0, np.intp)
-        return [(self.vocab.words[i], float(scores[i])) for i in best[np.argsort(-scores[best])]]
-
-    def _id(self, word: str) -> int:
-        try:
-            return self.vocab.index[word]
-        except KeyError:
-            close = get_close_matches(word, self.vocab.words[:200_000], n=3)
-            hint = f"; did you mean {', '.join(close)}?" if close else ""
-            raise VocabularyError(f"{word!r} is not in the vocabulary{hint}") from None
+    @property
+    def vectors(self) -> FloatArray:
+        """`W_in`, which is what queries are about."""
+        return self.W_in
 
     def with_vectors(self, W_in: FloatArray, W_out: FloatArray) -> Word2Vec:
         """The same model with other vectors, each (V, D) float32; nothing is copied."""
@@ -216,7 +161,6 @@ class Word2Vec:
             model.objective = record["objective"]
             model.n_negatives = check_shape(W_in.shape[1], record["n_negatives"], model.objective)[1]
             model.settings = record["training"]
-            model._units = None
         except (VocabularyError, KeyError, ValueError, TypeError, IndexError, RecursionError, OverflowError) as error:
             raise ModelError(f"{path}: is not a model saved by parw2v ({error}); use another copy") from error
         return model
@@ -241,10 +185,3 @@ def npz_path(path: str | Path) -> Path:
     """The path with ``.npz`` added unless it is there."""
     path = Path(path)
     return path if path.suffix == ".npz" else path.parent / (path.name + ".npz")
-
-
-def normalise(vectors: FloatArray) -> FloatArray:
-    """(n, D) float32: each row at length 1; a zero row stays zero."""
-    length = np.linalg.norm(vectors, axis=1, keepdims=True)
-    units: FloatArray = np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)
-    return units

@@ -1,7 +1,6 @@
 """One report on a trained model: norms, neighbours, analogies, similarity and pictures."""
 
 import sys
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
@@ -20,6 +19,7 @@ from parw2v.evaluation import (
     read_analogies,
     read_similarity,
 )
+from parw2v.terminal import columns, print_lines, printable
 
 if TYPE_CHECKING:
     from parw2v.model import Word2Vec
@@ -71,9 +71,9 @@ class Report:
         yield "  " + "   ".join(f"{name} {value:.3f}" for name, value in self.norms.items())
         yield from ("", "Nearest neighbours (cosine)")
         shown = {word: printable(word) for word in self.neighbours}
-        width = max(map(_columns, shown.values()), default=0)
+        width = max(map(columns, shown.values()), default=0)
         for word, near in self.neighbours.items():
-            pad = " " * (width - _columns(shown[word]))
+            pad = " " * (width - columns(shown[word]))
             yield f"  {shown[word]}{pad}  " + "  ".join(f"{printable(other)} {cosine:.2f}" for other, cosine in near)
         yield from ("", f"Analogies (3CosAdd among the {self.analogies.restrict_vocab:,} most frequent words)")
         if self.analogies.accuracy is None:
@@ -133,12 +133,12 @@ def full_report(
         objective=model.objective,
         n_words=len(words),
         dimension=model.W_in.shape[1],
-        norms=_norms(model),
+        norms=vector_norms(model),
         neighbours={word: model.most_similar(word, top_n=N_NEIGHBOURS) for word in samples},
         analogies=evaluate_analogies(unit_vectors, words, sections),
         similarity=tuple(evaluate_similarity(unit_vectors, model.vocab.index, *named) for named in judgements),
     )
-    _print(report.lines(), stream)
+    print_lines(report.lines(), stream)
     if plot:
         from parw2v.plots import plot_loss, plot_tsne
 
@@ -146,7 +146,7 @@ def full_report(
         if loss_history:
             pictures.append(plot_loss(loss_history, Path(out_dir, "loss_curve.png")))
         report = replace(report, pictures=tuple(pictures))
-        _print(["", "Pictures", *(f"  {printable(str(path))}" for path in pictures)], stream)
+        print_lines(["", "Pictures", *(f"  {printable(str(path))}" for path in pictures)], stream)
     return report
 
 
@@ -168,27 +168,9 @@ def sample_words(words: Sequence[str], index: "dict[str, int]") -> list[str]:
     return list(dict.fromkeys([*known, *content, *spread, *words[:N_SAMPLES]]))[:N_SAMPLES]
 
 
-def printable(word: str) -> str:
-    """Return `word` with everything a terminal might act on, or not show, written as a backslash escape."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in word) or "''"
-
-
-def _norms(model: "Word2Vec") -> dict[str, float]:
+def vector_norms(model: "Word2Vec") -> dict[str, float]:
+    """Lengths of the rows of W_in: min, median, mean, max."""
     # einsum makes no (V, D) temporary, which np.linalg.norm does
     norms = np.sqrt(np.einsum("vd,vd->v", model.W_in, model.W_in), dtype=np.float64)
     summary = {"min": norms.min(), "median": np.median(norms), "mean": norms.mean(), "max": norms.max()}
     return {name: float(value) for name, value in summary.items()}
-
-
-def _columns(text: str) -> int:
-    """Columns that `text` takes on a terminal."""
-    wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
-    return len(text) + wide - sum(unicodedata.combining(c) > 0 for c in text)
-
-
-def _print(lines: Iterator[str] | Sequence[str], stream: TextIO) -> None:
-    """Write lines with a backslash escape for what the stream's encoding lacks, so that no word can stop it."""
-    encoding = getattr(stream, "encoding", None) or "utf-8"
-    for line in lines:
-        stream.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
-    stream.flush()

@@ -456,6 +456,14 @@ def test_parts_run(python, tmp_path):
     assert len(list((tmp_path / "storage").rglob("*.json"))) == 1
 
 
+@pytest.mark.slow
+def test_ask_runs(python, tmp_path):
+    run_benchmark(python, tmp_path, "ask.py")
+    [run] = json.loads((tmp_path / "out" / "ask.json").read_text())["runs"]
+    assert set(run) == {"many", "one", "unknown"}
+    assert "500 at once" in (tmp_path / "out" / "ask.md").read_text()
+
+
 def test_peers_without_any(python, tmp_path):
     done = python.run(BENCHMARKS / "peers.py", "--peer_python", sys.executable, "--peers")
     assert done.returncode == 1

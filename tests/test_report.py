@@ -10,7 +10,7 @@ from parw2v.errors import EvaluationError, Parw2vError
 from parw2v.evaluation import AnalogySection, evaluate_analogies
 from parw2v.facts import PAIRS
 from parw2v.model import Word2Vec
-from parw2v.report import N_NEIGHBOURS, N_SAMPLES, full_report, printable, sample_words
+from parw2v.report import N_NEIGHBOURS, N_SAMPLES, full_report, sample_words
 from parw2v.vocabulary import Vocabulary
 
 HOSTILE = ["$x^$", "\x1b[31m", "", "x" * 300, "</script>", "한국어", "a\nb\tc", "\u202eabc", "\ud800", "\x9b2J"]
@@ -122,14 +122,6 @@ def test_tiny_vocabularies(n, tmp_path):
     assert len(report.neighbours) == n
     assert all(len(near) == n - 1 for near in report.neighbours.values())
     assert report.analogies.accuracy is None
-
-
-@pytest.mark.parametrize(
-    ("word", "shown"),
-    [("a", "a"), ("", "''"), ("\x1b[31m", "\\x1b[31m"), ("a\n\t", "a\\n\\t"), ("한", "한"), ("\u202ea", "\\u202ea")],
-)
-def test_printable(word, shown):
-    assert printable(word) == shown
 
 
 def test_sample_words():

@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import NamedTuple
 
 from parw2v.arguments import EXIT_ERROR, EXIT_INTERRUPTED, Help, Parser, underscored
-from parw2v.commands import train
+from parw2v.commands import info, query, train
 from parw2v.errors import Parw2vError
 from parw2v.version import __version__
 
@@ -40,6 +40,11 @@ zcat *.gz | parw2v train --corpus - --out results/mine"""
 
 COMMANDS = {
     "train": Command(train, "train word vectors on a text", _TRAIN_EXAMPLES),
+    "similar": Command(query, "list the words nearest to each word given", query.SIMILAR_EXAMPLES),
+    "analogy": Command(query, "answer: A is to B as C is to ?", query.ANALOGY_EXAMPLES),
+    "odd-one-out": Command(query, "find the word that does not go with the others", query.ODD_ONE_OUT_EXAMPLES),
+    "similarity": Command(query, "measure how alike two words are used, by cosine", query.SIMILARITY_EXAMPLES),
+    "info": Command(info, "say what a model holds and how it was trained", info.EXAMPLES),
 }
 
 
@@ -97,7 +102,13 @@ def parse(argv: list[str]) -> argparse.Namespace:
     argv = [underscored(argument) for argument in argv]
     if argv and argv[0] not in (*COMMANDS, "-h", "--help", "--version") and argv[0].startswith("-"):
         argv = ["train", *argv]
-    return _parser().parse_args(argv or ["--help"])
+    parser = _parser()
+    arguments, rest = parser.parse_known_args(argv or ["--help"])
+    if rest:  # argparse takes words in one run; those after a flag are left over
+        if not hasattr(arguments, "words") or any(argument.startswith("-") for argument in rest):
+            parser.error(f"unrecognized arguments: {' '.join(rest)}")
+        arguments.words = [*arguments.words, *rest]
+    return arguments
 
 
 def _parser() -> argparse.ArgumentParser:
