@@ -22,7 +22,8 @@ from parw2v.formats.table import Table, Vectors, check_promise, sizes, spelled
 from parw2v.model import Word2Vec
 from parw2v.text import is_plain
 
-BLOCK_BYTES = 1 << 22
+BLOCK_BYTES = 1 << 19
+"""Read at a time: a block and what is made of it stay in the processor's cache."""
 MAX_WORD_BYTES = 4096
 """Without a space in so many bytes, what is read is no word."""
 
