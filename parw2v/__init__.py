@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from parw2v.errors import Parw2vError as Parw2vError
     from parw2v.evaluation import evaluate_analogies as evaluate_analogies
     from parw2v.evaluation import evaluate_similarity as evaluate_similarity
+    from parw2v.formats import export_vectors as export_vectors
+    from parw2v.formats import import_vectors as import_vectors
+    from parw2v.formats import load_vectors as load_vectors
     from parw2v.model import Word2Vec as Word2Vec
     from parw2v.report import full_report as full_report
     from parw2v.sample import load_sample_corpus as load_sample_corpus
@@ -35,9 +38,12 @@ _HOME = {
     "encode_text": "corpus",
     "evaluate_analogies": "evaluation",
     "evaluate_similarity": "evaluation",
+    "export_vectors": "formats",
     "fetch_text8": "datasets",
     "full_report": "report",
+    "import_vectors": "formats",
     "load_sample_corpus": "sample",
+    "load_vectors": "formats",
 }
 
 __all__ = ["__version__", *_HOME]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import operator
+from collections.abc import Sequence
 from copy import copy
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from parw2v.arraytypes import AnyArray, FloatArray
+from parw2v.arraytypes import AnyArray, CountArray, FloatArray
 from parw2v.config import OBJECTIVES
 from parw2v.errors import ModelError, SettingsError, VocabularyError
 from parw2v.files import atomic_write
@@ -73,6 +74,55 @@ class Word2Vec(Queries):
 
     def __repr__(self) -> str:
         return f"Word2Vec({len(self.vocab):,} words x {self.embed_dim}, {self.objective})"
+
+    @classmethod
+    def from_vectors(
+        cls, words: Sequence[str], vectors: FloatArray, counts: Sequence[int] | CountArray | None = None
+    ) -> Word2Vec:
+        """A model of word vectors from elsewhere: `W_out` is zero, as in a model not trained yet.
+
+        Parameters
+        ----------
+        words : (V,) list of str
+            Most frequent first; all different.
+        vectors : (V, D) float32
+            Becomes `W_in`; not copied unless `counts` asks for another order.
+        counts : (V,) whole numbers, optional
+            Occurrences. Where they do not descend, words and vectors are put in their order. Without them each word
+            counts 1, and the order is believed.
+
+        Raises
+        ------
+        ModelError
+            The lists contradict each other.
+        """
+        known = counts is not None
+        try:
+            numbers = np.ones(len(words), np.int64) if counts is None else np.asarray(counts)
+            if numbers.dtype.kind not in "iu" or (numbers.size and int(numbers.max()) >= 1 << 62):
+                raise ValueError("counts are not whole numbers below 2^62")
+            numbers = numbers.astype(np.int64)
+            if vectors.dtype != np.float32 or vectors.ndim != 2 or not len(vectors) == len(words) == len(numbers):
+                raise ValueError(f"vectors are {vectors.dtype} {vectors.shape} for {len(words)} words")
+            if len(words) < 2:
+                raise ValueError("a model needs two words or more")
+            if np.any(np.diff(numbers) > 0):
+                order = np.argsort(-numbers, kind="stable")
+                words, vectors, numbers = [words[i] for i in order.tolist()], vectors[order], numbers[order]
+            vocab = Vocabulary.from_lists(words, numbers.tolist())
+            check_shape(vectors.shape[1], 1, OBJECTIVES[0])
+        except (ValueError, TypeError) as error:
+            raise ModelError(f"no model can be made of these vectors ({error})") from error
+        model = cls.__new__(cls)
+        model.vocab, model.n_negatives, model.objective = vocab, 5, OBJECTIVES[0]
+        model.settings = {"vectors_only": True, "counts_known": known}
+        model.W_in, model.W_out = vectors, np.zeros(vectors.shape, np.float32)
+        return model
+
+    @property
+    def counts_known(self) -> bool:
+        """Whether the vocabulary's counts are those of a text, and not made up for vectors from elsewhere."""
+        return bool(self.settings.get("counts_known", True))
 
     @property
     def words(self) -> list[str]:
