@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import NamedTuple
 
 from parw2v.arguments import EXIT_ERROR, EXIT_INTERRUPTED, Help, Parser, underscored
-from parw2v.commands import train
+from parw2v.commands import data, evaluate, train
 from parw2v.errors import Parw2vError
 from parw2v.version import __version__
 
@@ -38,8 +38,19 @@ parw2v train --corpus text8 --out results/text8 --evaluate
 parw2v train --corpus mytext.txt.gz --model cbow --dim 200 --workers 8
 zcat *.gz | parw2v train --corpus - --out results/mine"""
 
+_EVALUATE_EXAMPLES = """\
+parw2v evaluate results/model --analogies questions-words --similarity wordsim353 simlex999
+parw2v evaluate results/model.npz --analogies mine.txt --restrict_vocab 100000 --plot accuracy.png
+parw2v evaluate results/model --json"""
+
+_DATA_EXAMPLES = """\
+parw2v data
+parw2v data questions-words wordsim353 simlex999"""
+
 COMMANDS = {
     "train": Command(train, "train word vectors on a text", _TRAIN_EXAMPLES),
+    "evaluate": Command(evaluate, "ask a model analogies and compare it with human judgements", _EVALUATE_EXAMPLES),
+    "data": Command(data, "list the published data sets that have a name here, or fetch them", _DATA_EXAMPLES),
 }
 
 

@@ -43,7 +43,7 @@ def add_train_flags(parser: argparse.ArgumentParser) -> None:
     )
     data.add_argument("--raw", action="store_true", help="take words as they stand between spaces instead of cleaning")
     data.add_argument("--max_tokens", type=int, metavar="N", help="read only the first N words")
-    data.add_argument("--data_dir", type=Path, default=Path("data"), metavar="DIR", help="where text8 is kept")
+    data.add_argument("--data_dir", type=Path, default=Path("data"), metavar="DIR", help="where data sets are kept")
     data.add_argument(
         "--cache_dir",
         type=Path,
@@ -76,12 +76,15 @@ def add_train_flags(parser: argparse.ArgumentParser) -> None:
     )
     output.add_argument(
         "--analogies",
-        type=Path,
         metavar="FILE",
-        help="questions in the questions-words format, instead of the built-in",
+        help="questions in the questions-words format, or questions-words itself, instead of the built-in",
     )
     output.add_argument(
-        "--similarity", type=Path, nargs="+", default=[], metavar="FILE", help="word pairs with human similarity scores"
+        "--similarity",
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="word pairs with human similarity scores, or wordsim353, simlex999",
     )
     setting_flags(output, "log_every", "checkpoint_every")
     output.add_argument(
