@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from parw2v.version import __version__
 
 if TYPE_CHECKING:
+    from parw2v.bars import plot_analogies as plot_analogies
+    from parw2v.catalogue import fetch_dataset as fetch_dataset
     from parw2v.config import TrainSettings as TrainSettings
     from parw2v.corpus import Corpus as Corpus
     from parw2v.corpus import encode_text as encode_text
@@ -39,11 +41,13 @@ _HOME = {
     "evaluate_analogies": "evaluation",
     "evaluate_similarity": "evaluation",
     "export_vectors": "formats",
+    "fetch_dataset": "catalogue",
     "fetch_text8": "datasets",
     "full_report": "report",
     "import_vectors": "formats",
     "load_sample_corpus": "sample",
     "load_vectors": "formats",
+    "plot_analogies": "bars",
 }
 
 __all__ = ["__version__", *_HOME]

@@ -1,8 +1,9 @@
 """Published data sets: fetched once, checked against known figures, unpacked.
 
-A data directory ends up with the unpacked text and the archive it came from. Either may be put there by hand
-instead, which is all that a machine without a network needs. Files only get their final names by a rename, after
-their sizes and checksums were found right; what is under way carries the suffix ``.part``.
+A data directory ends up with the unpacked text and the archive it came from; a set published as it is, without an
+archive, is one file. Either may be put there by hand instead, which is all that a machine without a network needs.
+Files only get their final names by a rename, after their sizes and checksums were found right; what is under way
+carries the suffix ``.part``.
 """
 
 import contextlib
@@ -32,7 +33,10 @@ _PASSING = frozenset({408, 429, 500, 502, 503, 504})  # HTTP errors worth anothe
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Dataset:
-    """One text, published as the only member of a zip archive. Sizes are in bytes, digests in lower-case hex."""
+    """One text, published as the only member of a zip archive. Sizes are in bytes, digests in lower-case hex.
+
+    Where `member` is `archive`, the file is published as it is, and there is nothing to unpack.
+    """
 
     url: str
     archive: str
@@ -41,6 +45,16 @@ class Dataset:
     member: str
     member_size: int
     member_md5: str
+
+    @property
+    def zipped(self) -> bool:
+        """Whether the text is inside an archive."""
+        return self.member != self.archive
+
+
+def plain_file(url: str, name: str, size: int, sha256: str) -> Dataset:
+    """Describe a data set that is published as it is."""
+    return Dataset(url, name, size, sha256, name, size, member_md5="")
 
 
 TEXT8 = Dataset(
@@ -81,8 +95,9 @@ def fetch(
     """Return the absolute path of the unpacked text in `data_dir`, which is created if need be.
 
     The text itself is used if it is there, else the archive, else the archive is downloaded. A text that is there
-    is checked by its size alone: it was hashed before it got its name. Several processes may call this at once; one
-    works, the others wait for it.
+    is checked by its size alone if it comes from an archive: it was hashed before it got its name, and it is large.
+    A file published as it is is hashed each time. Several processes may call this at once; one works, the others
+    wait for it.
 
     Parameters
     ----------
@@ -101,11 +116,11 @@ def fetch(
     text, archive = data_dir / dataset.member, data_dir / dataset.archive
     part, unpacked = data_dir / f"{dataset.archive}.part", data_dir / f"{dataset.member}.part"
     try:
-        if _is_installed(text, dataset.member_size):
+        if _is_installed(dataset, text):
             return text
         data_dir.mkdir(parents=True, exist_ok=True)
         with _exclusive(data_dir / f"{dataset.archive}.lock", quiet):
-            if _is_installed(text, dataset.member_size):
+            if _is_installed(dataset, text):
                 return text
             by_hand = archive.exists()
             try:
@@ -113,9 +128,11 @@ def fetch(
                     _download(dataset, part, quiet=quiet, attempts=attempts, pause=pause, timeout=timeout)
                 source = archive if by_hand else part
                 _check(dataset, source)
-                _unpack(dataset, source, unpacked)
+                if dataset.zipped:
+                    _unpack(dataset, source, unpacked)
                 os.replace(source, archive)
-                os.replace(unpacked, text)
+                if dataset.zipped:
+                    os.replace(unpacked, text)
                 part.unlink(missing_ok=True)  # of a download given up for an archive put there by hand
             except _Refused as error:
                 if by_hand:
@@ -126,7 +143,8 @@ def fetch(
                     f"cannot download {dataset.url}: {error}; the file can also be put by hand at {archive}"
                 ) from None
             finally:
-                unpacked.unlink(missing_ok=True)
+                if dataset.zipped:  # else this is the name of the download, which is kept to be resumed
+                    unpacked.unlink(missing_ok=True)
     except OSError as error:
         raise _failure(f"cannot store {dataset.member} in {data_dir}: {error}; name another directory") from error
     return text
@@ -137,12 +155,29 @@ def _failure(message: str) -> DownloadError:
     return DownloadError("".join(character if character.isprintable() else "?" for character in message))
 
 
-def _is_installed(text: Path, size: int) -> bool:
+def is_there(dataset: Dataset, data_dir: Path) -> bool:
+    """Tell whether the text is in `data_dir`, checked as `fetch` does; raises DownloadError if another file is."""
+    try:
+        return _is_installed(dataset, data_dir.absolute() / dataset.member)
+    except OSError as error:
+        raise _failure(f"cannot read {dataset.member} in {data_dir}: {error}; name another directory") from error
+
+
+def _is_installed(dataset: Dataset, text: Path) -> bool:
+    """Tell whether the text is there; one that is not right is not replaced: it may be the only copy of something."""
+    size = dataset.member_size
     if not text.exists():
         return False
-    if not text.is_file() or text.stat().st_size != size:  # not replaced: it may be the only copy of something else
+    if not text.is_file() or text.stat().st_size != size:
         raise _failure(f"{text} is not a file of {size:,} bytes; move it away to have the right one fetched")
+    if not dataset.zipped and (digest := _sha256(text)) != dataset.archive_sha256:
+        raise _failure(f"{text} has another SHA-256, {digest}; move it away to have the right one fetched")
     return True
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextlib.contextmanager
@@ -271,9 +306,7 @@ def _read(response: http.client.HTTPResponse, size: int) -> bytes:
 def _check(dataset: Dataset, archive: Path) -> None:
     if (found := archive.stat().st_size) != dataset.archive_size:
         raise _Refused(f"it has {found:,} bytes instead of {dataset.archive_size:,}")
-    with archive.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    if digest != dataset.archive_sha256:
+    if (digest := _sha256(archive)) != dataset.archive_sha256:
         raise _Refused(f"its SHA-256 is {digest} instead of {dataset.archive_sha256}")
 
 

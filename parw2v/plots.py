@@ -216,9 +216,9 @@ def _moving_average(values: npt.NDArray[np.float64], reach: int) -> npt.NDArray[
     return np.asarray((total[last + 1] - total[i - half]) / (last + 1 - i + half))
 
 
-def _label(word: str, glyphs: frozenset[int]) -> str:
+def _label(word: str, glyphs: frozenset[int], longest: int = LONGEST_LABEL) -> str:
     """Return `word` as it can be drawn on one line: shortened, a box for what cannot be shown."""
-    short = word if len(word) <= LONGEST_LABEL else word[: LONGEST_LABEL - 1] + "…"
+    short = word if len(word) <= longest else word[: longest - 1] + "…"
     shown = (c if ord(c) in glyphs and unicodedata.category(c)[0] != "C" else "□" for c in short)
     return "".join(shown) or "(empty)"
 

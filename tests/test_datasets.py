@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 
 from parw2v import datasets
-from parw2v.datasets import TEXT8, Dataset, fetch, fetch_text8
+from parw2v.datasets import TEXT8, Dataset, fetch, fetch_text8, is_there, plain_file
 from parw2v.errors import DownloadError
 
 TEXT = random.Random(8).randbytes(150_000)  # hardly compressible: the archive spans several reads
@@ -514,3 +514,45 @@ class TestTogether:
     def test_stale_lock_file_is_harmless(self, dataset: Dataset, tmp_path: Path) -> None:
         (tmp_path / "text.zip.lock").write_bytes(b"")
         assert_complete(tmp_path, fetch(dataset, tmp_path))
+
+
+class TestPlainFile:
+    """A file published as it is: no archive, nothing to unpack, and hashed whenever it is asked for."""
+
+    @pytest.fixture
+    def plain(self, server: Server) -> Dataset:
+        server.body = TEXT
+        return plain_file(server.url, "text.tsv", len(TEXT), hashlib.sha256(TEXT).hexdigest())
+
+    def test_cut_is_resumed_and_stored_once(self, plain: Dataset, server: Server, tmp_path: Path) -> None:
+        server.answers = [Answer(sent=70_001)]
+        path = fetch(plain, tmp_path, pause=0)
+        assert path.read_bytes() == TEXT
+        assert listing(tmp_path) == ["text.tsv"]
+        assert fetch(plain, tmp_path) == path
+        assert server.requests == [None, "bytes=70001-"]
+
+    def test_cut_is_resumed_by_the_next_call(self, plain: Dataset, server: Server, tmp_path: Path) -> None:
+        server.answers = [Answer(sent=1000)]
+        assert f"1,000 of {len(TEXT):,} bytes" in refusal(plain, tmp_path, attempts=1)
+        assert listing(tmp_path) == ["text.tsv.part"]
+        assert fetch(plain, tmp_path).read_bytes() == TEXT
+        assert server.requests == [None, "bytes=1000-"]
+        assert listing(tmp_path) == ["text.tsv"]
+
+    def test_wrong_content(self, plain: Dataset, server: Server, tmp_path: Path) -> None:
+        server.answers = [Answer(body=TEXT[:-1] + b"!" if TEXT[-1:] != b"!" else TEXT[:-1] + b"?")]
+        assert plain.archive_sha256 in refusal(plain, tmp_path)
+        assert listing(tmp_path) == []
+
+    def test_a_file_put_there_by_hand(self, plain: Dataset, server: Server, tmp_path: Path) -> None:
+        assert not is_there(plain, tmp_path)
+        (tmp_path / "text.tsv").write_bytes(TEXT)
+        assert is_there(plain, tmp_path)
+        assert fetch(plain, tmp_path) == tmp_path / "text.tsv"
+        (tmp_path / "text.tsv").write_bytes(TEXT[::-1])
+        assert "another SHA-256" in refusal(plain, tmp_path)
+        (tmp_path / "text.tsv").write_bytes(TEXT[1:])
+        assert f"not a file of {len(TEXT):,} bytes" in refusal(plain, tmp_path)
+        assert (tmp_path / "text.tsv").read_bytes() == TEXT[1:]
+        assert server.requests == []

@@ -2,14 +2,17 @@
 
 import json
 import math
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import ROOT
 
 from parw2v import evaluation
+from parw2v.catalogue import fetch_dataset, presence
 from parw2v.errors import EvaluationError
 from parw2v.evaluation import (
     AnalogySection,
@@ -20,8 +23,7 @@ from parw2v.evaluation import (
     read_similarity,
 )
 from parw2v.facts import PAIRS
-
-PUBLISHED = Path(__file__).parents[2] / "shared" / "data" / "eval"
+from parw2v.model import normalise
 
 
 def unit_rows(rng, n, dimension):
@@ -29,8 +31,8 @@ def unit_rows(rng, n, dimension):
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-def by_loop(vectors, words, questions, restrict_vocab, lower):
-    """3CosAdd one word at a time in float64: (correct, asked)."""
+def by_loop(vectors, words, questions, restrict_vocab, lower, cosmul=False):
+    """3CosAdd or 3CosMul one word at a time in float64: (correct, asked)."""
 
     def same(a, b):
         return a.upper() == b.upper() if lower else a == b
@@ -44,19 +46,21 @@ def by_loop(vectors, words, questions, restrict_vocab, lower):
         if None in ids:
             continue
         asked += 1
-        target = (vectors[ids[1]].astype(float) - vectors[ids[0]]) + vectors[ids[2]]
-        best, best_cosine = None, -math.inf
+        best, most = None, -math.inf
         for i, word in enumerate(words[:restrict_vocab]):
-            cosine = float(vectors[i] @ target)
-            if not any(same(word, given) for given in (a, b, c)) and cosine > best_cosine:
-                best, best_cosine = word, cosine
+            to_a, to_b, to_c = (float(vectors[i].astype(float) @ vectors[j]) for j in ids[:3])
+            added, multiplied = to_b - to_a + to_c, (to_b + 1) / 2 * (to_c + 1) / 2 / ((to_a + 1) / 2 + 0.001)
+            worth = multiplied if cosmul else added
+            if not any(same(word, given) for given in (a, b, c)) and worth > most:
+                best, most = word, worth
         correct += best is not None and same(best, d)
     return correct, asked
 
 
+@pytest.mark.parametrize("cosmul", [False, True])
 @pytest.mark.parametrize("lower", [True, False])
 @pytest.mark.parametrize("restrict_vocab", [3, 12, 30, 1000])
-def test_agrees_with_a_loop(restrict_vocab, lower, monkeypatch):
+def test_agrees_with_a_loop(restrict_vocab, lower, cosmul, monkeypatch):
     monkeypatch.setattr(evaluation, "BATCH_BYTES", 4 * 30 * 7)  # several batches, the last one not full
     rng = np.random.default_rng(7)
     words = [f"w{i}" for i in range(30)]
@@ -65,9 +69,14 @@ def test_agrees_with_a_loop(restrict_vocab, lower, monkeypatch):
     names = [*words, "absent", "W7"]
     questions = [tuple(names[i] for i in rng.integers(0, len(names), 4)) for _ in range(1500)]
     questions += [("w1", "w1", "w2", "w2"), ("w1", "w2", "w2", "w1"), ("w0", "w1", "w2", "w0")]
-    report = evaluate_analogies(vectors, words, [AnalogySection("s", questions)], restrict_vocab, lower)
+    report = evaluate_analogies(vectors, words, [AnalogySection("s", questions)], restrict_vocab, lower, cosmul)
     (score,) = report.sections
-    assert (score.correct, score.total) == by_loop(vectors, words, questions, restrict_vocab, lower)
+    assert (score.correct, score.total) == by_loop(vectors, words, questions, restrict_vocab, lower, cosmul)
+    known = {word.upper() if lower else word for word in words[:restrict_vocab]}
+    given = {word.upper() if lower else word for question in questions for word in question}
+    assert report.unknown_words == len(given - known) > 0
+    assert report.method == ("3CosMul" if cosmul else "3CosAdd")
+    assert score.coverage == score.total / len(questions)
     assert score.skipped == len(questions) - score.total
     assert restrict_vocab == 3 or score.correct > 0
 
@@ -238,6 +247,20 @@ def test_similarity_takes_the_lowest_row_of_case_variants():
     assert swapped.spearman == pytest.approx(1.0)
 
 
+def test_similarity_among_the_most_frequent_words():
+    vectors, index = at_degrees(0, 10, 90, 50), {"a": 0, "b": 1, "C": 2, "c": 3}
+    pairs = [("a", "b", 9), ("a", "C", 1), ("a", "c", 5), ("a", "x", 3)]
+    report = evaluate_similarity(vectors, index, "all", pairs, lower=False)
+    assert (report.used, report.out_of_vocabulary, report.unknown_words, report.coverage) == (3, 1, 1, 0.75)
+    assert report.spearman == pytest.approx(1)
+    report = evaluate_similarity(vectors, index, "three", pairs, restrict_vocab=3, lower=False)
+    assert (report.used, report.out_of_vocabulary, report.unknown_words) == (2, 2, 2)
+    report = evaluate_similarity(vectors, index, "two", pairs, restrict_vocab=2)
+    assert (report.used, report.out_of_vocabulary, report.unknown_words) == (1, 3, 2)
+    with pytest.raises(EvaluationError, match="restrict_vocab must be at least 1, not 0"):
+        evaluate_similarity(vectors, index, "none", pairs, restrict_vocab=0)
+
+
 @pytest.mark.parametrize(
     "pairs", [[], [("a", "b", 1.0)], [("a", "b", 1.0), ("b", "a", 2.0)], [("a", "b", 1.0), ("a", "a", 1.0)]]
 )
@@ -256,37 +279,106 @@ def test_import_is_light():
 
 
 def test_published_questions():
-    path = PUBLISHED / "questions-words.txt"
-    if not path.exists():
-        pytest.skip("questions-words.txt is not beside the repository")
-    sections = read_analogies(path)
+    """As the catalogue describes them; where ``parw2v data`` has fetched them into the default directory."""
+    names = ("questions-words", "wordsim353", "simlex999")
+    if any(presence(name, ROOT / "data") != "yes" for name in names):
+        pytest.skip("parw2v data questions-words wordsim353 simlex999 fetches them")
+    questions, wordsim, simlex = (fetch_dataset(name, ROOT / "data") for name in names)
+    sections = read_analogies(questions)
     assert len(sections) == 14
     assert sum(len(section.questions) for section in sections) == 19_544
-    assert len(read_similarity(PUBLISHED / "wordsim353.tsv")) == 353
-    assert len(read_similarity(PUBLISHED / "simlex999.txt")) == 999
+    assert len(read_similarity(wordsim)) == 353
+    assert len(read_similarity(simlex)) == 999
+
+
+# ---------------------------------------------------------------------------------------------- beside gensim
+
+GENSIM = """
+import json, sys
+import numpy as np
+from gensim.models import KeyedVectors
+
+asked = json.load(sys.stdin)
+keyed = KeyedVectors(len(asked["vectors"][0]))
+keyed.add_vectors(asked["words"], np.array(asked["vectors"], np.float32))
+answers = []
+for settings in asked["settings"]:
+    score, sections = keyed.evaluate_word_analogies(asked["questions"], **settings)
+    pearson, spearman, oov = keyed.evaluate_word_pairs(asked["pairs"], **settings)
+    counts = [(s["section"], len(s["correct"]), len(s["incorrect"])) for s in sections[:-1]]
+    answers.append({"score": score, "sections": counts, "pearson": pearson[0], "spearman": spearman[0], "oov": oov})
+json.dump(answers, sys.stdout)
+"""
+
+
+def by_gensim(words, vectors, questions, pairs, settings):
+    """What gensim's ``evaluate_word_analogies`` and ``evaluate_word_pairs`` return, for each of the settings."""
+    peers = Path(os.environ.get("PARW2V_PEERS") or ROOT / ".venv-peers" / "bin" / "python")
+    if not peers.exists():
+        pytest.skip("no interpreter with gensim at .venv-peers/bin/python or in PARW2V_PEERS")
+    asked = {
+        "words": words,
+        "vectors": vectors.tolist(),
+        "questions": str(questions),
+        "pairs": str(pairs),
+        "settings": settings,
+    }
+    done = subprocess.run([peers, "-c", GENSIM], input=json.dumps(asked), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def write_questions(path, sections):
+    lines = [line for section in sections for line in (f": {section.name}", *map(" ".join, section.questions))]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
 
 
 def test_same_figures_as_gensim(tmp_path):
-    gensim_models = pytest.importorskip("gensim.models")
+    """Words in several cases, before and after the usual one, some of them and of the questions' words out of reach."""
     rng = np.random.default_rng(1)
-    words = list(dict.fromkeys(word for pairs in PAIRS.values() for pair in pairs for word in pair))
-    words += [word.capitalize() for word in words[::3] if word.capitalize() not in words]
-    vectors = unit_rows(rng, len(words), 4)
-    questions, judged = tmp_path / "q.txt", tmp_path / "s.tsv"
-    lines = [line for s in builtin_analogies() for line in [f": {s.name}", *(" ".join(q) for q in s.questions)]]
-    questions.write_text("\n".join(lines), encoding="utf-8")
-    chosen = rng.choice(words, (50, 2))
-    judged.write_text("".join(f"{a}\t{b}\t{rng.uniform(0, 10):.2f}\n" for a, b in chosen), encoding="utf-8")
-    keyed = gensim_models.KeyedVectors(vectors.shape[1])
-    keyed.add_vectors(words, vectors)
+    plain = list(dict.fromkeys(word for pairs in PAIRS.values() for pair in pairs for word in pair))
+    odd = ["straße", "STRASSE", "ı", "i", "I", "ǆ", "Ǆ", "ﬁn", "FIN", "한국"]
+    words = [*plain[:150], *odd[::2], *plain[150:], *(w.upper() for w in plain[::5]), *odd[1::2]]
+    words = list(dict.fromkeys([*(w.capitalize() for w in plain[::3]), *words]))
+    vectors = rng.normal(size=(len(words), 8)).astype(np.float32)
+    step = rng.normal(size=8)
+    for a, b in (pair for pairs in PAIRS.values() for pair in pairs):  # so that some questions are answered
+        for i in (i for i, word in enumerate(words) if word.lower() == b):
+            vectors[i] = vectors[words.index(a)] + step + rng.normal(0, 0.4, 8)
+    names = [*words, "absent", "Nowhere", "IStanbul"]
+    mixed = [tuple(rng.choice(names, 4)) for _ in range(300)]
+    spellings = [(a.upper(), b.title(), c, d.swapcase()) for a, b, c, d in mixed[:100]]
+    sections = [*builtin_analogies(), AnalogySection("mixed cases", mixed), AnalogySection("gram spelt", spellings)]
+    questions = write_questions(tmp_path / "q.txt", sections)
+    judged = [f"{a}\t{b}\t{rng.uniform(0, 10):.2f}" for a, b in rng.choice(names, (200, 2))]
+    pairs = tmp_path / "s.tsv"
+    pairs.write_text("# comment\nword 1\tword 2\tscore\n" + "\n".join([*judged, *judged[:3], "a\ta\t1"]) + "\n")
 
-    for restrict_vocab in (len(words) // 2, len(words)):
-        _, theirs = keyed.evaluate_word_analogies(questions, restrict_vocab=restrict_vocab)
-        ours = evaluate_analogies(vectors, words, read_analogies(questions), restrict_vocab)
-        assert [(s.name, s.correct, s.total - s.correct) for s in ours.sections] == [
-            (s["section"], len(s["correct"]), len(s["incorrect"])) for s in theirs[:-1]
-        ]
-    pearson, spearman, _ = keyed.evaluate_word_pairs(judged)
-    report = evaluate_similarity(vectors, keyed.key_to_index, "s", read_similarity(judged))
-    assert report.pearson == pytest.approx(pearson[0], abs=1e-6)
-    assert report.spearman == pytest.approx(spearman[0], abs=1e-6)
+    sizes = (len(words) // 3, len(words) // 2, len(words), 300_000)
+    settings = [{"restrict_vocab": size, "case_insensitive": case} for size in sizes for case in (True, False)]
+    units = normalise(vectors)
+    index = {word: i for i, word in enumerate(words)}
+    for setting, theirs in zip(settings, by_gensim(words, vectors, questions, pairs, settings), strict=True):
+        size, lower = setting.values()
+        ours = evaluate_analogies(units, words, read_analogies(questions), size, lower)
+        assert [[s.name, s.correct, s.total - s.correct] for s in ours.sections] == theirs["sections"], setting
+        assert ours.accuracy == pytest.approx(theirs["score"])
+        assert size < len(words) or sum(0 < s.correct < s.total for s in ours.sections) > 5
+        report = evaluate_similarity(units, index, "s", read_similarity(pairs), size, lower)
+        assert report.pearson == pytest.approx(theirs["pearson"], abs=1e-6)
+        assert report.spearman == pytest.approx(theirs["spearman"], abs=1e-6)
+        assert 1 - report.coverage == pytest.approx(theirs["oov"] / 100)
+
+
+def test_where_gensim_looks_no_further(tmp_path):
+    """Its five nearest are variants of a word of the question; the answer, sixth, is found here and not there."""
+    words = ["a", "b", "c", "d", "cafe", "Cafe", "CAfe", "CAFe", "CAFE", "cAFE"]
+    vectors = np.concatenate([at_degrees(80, 80.5, 88, 30), at_degrees(*np.linspace(0, 4, 6))])
+    section = AnalogySection("s", [("a", "b", "cafe", "d")])
+    questions = write_questions(tmp_path / "q.txt", [section])
+    (tmp_path / "s.tsv").write_text("a\tb\t1\nb\tc\t2\n")
+    report = evaluate_analogies(vectors, words, [section])
+    assert report.accuracy == 1
+    [theirs] = by_gensim(words, vectors, questions, tmp_path / "s.tsv", [{}])
+    assert theirs["sections"] == [["s", 0, 1]]

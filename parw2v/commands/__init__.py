@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import NamedTuple
 
 from parw2v.arguments import EXIT_ERROR, EXIT_INTERRUPTED, Help, Parser, underscored
-from parw2v.commands import convert, info, query, train
+from parw2v.commands import convert, data, evaluate, info, query, train
 from parw2v.errors import Parw2vError
 from parw2v.version import __version__
 
@@ -32,30 +32,17 @@ class Command(NamedTuple):
     """Command lines, one a line."""
 
 
-_TRAIN_EXAMPLES = """\
-parw2v train --corpus sample --min_count 2 --epochs 10 --evaluate --plot
-parw2v train --corpus text8 --out results/text8 --evaluate
-parw2v train --corpus mytext.txt.gz --model cbow --dim 200 --workers 8
-zcat *.gz | parw2v train --corpus - --out results/mine"""
-
-_EXPORT_EXAMPLES = """\
-parw2v export results/model vectors.bin
-parw2v export results/model vectors.txt.gz --fvocab counts.txt
-parw2v export results/model projector/ --format projector"""
-
-_IMPORT_EXAMPLES = """\
-parw2v import GoogleNews-vectors-negative300.bin.gz results/news --limit 500000
-parw2v import glove.6B.100d.txt results/glove"""
-
 COMMANDS = {
-    "train": Command(train, "train word vectors on a text", _TRAIN_EXAMPLES),
+    "train": Command(train, "train word vectors on a text", train.EXAMPLES),
+    "evaluate": Command(evaluate, "ask a model analogies and compare it with human judgements", evaluate.EXAMPLES),
     "similar": Command(query, "list the words nearest to each word given", query.SIMILAR_EXAMPLES),
     "analogy": Command(query, "answer: A is to B as C is to ?", query.ANALOGY_EXAMPLES),
     "odd-one-out": Command(query, "find the word that does not go with the others", query.ODD_ONE_OUT_EXAMPLES),
     "similarity": Command(query, "measure how alike two words are used, by cosine", query.SIMILARITY_EXAMPLES),
     "info": Command(info, "say what a model holds and how it was trained", info.EXAMPLES),
-    "export": Command(convert, "write a model's vectors for other programs", _EXPORT_EXAMPLES),
-    "import": Command(convert, "read vectors of other programs as a model", _IMPORT_EXAMPLES),
+    "export": Command(convert, "write a model's vectors for other programs", convert.EXPORT_EXAMPLES),
+    "import": Command(convert, "read vectors of other programs as a model", convert.IMPORT_EXAMPLES),
+    "data": Command(data, "list the published data sets that have a name here, or fetch them", data.EXAMPLES),
 }
 
 
@@ -127,7 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="parw2v",
         description="Train word vectors on every core, and use them.",
-        epilog=about.format(_indented(_TRAIN_EXAMPLES)) + " Without a command, flags train.",
+        epilog=about.format(_indented(train.EXAMPLES)) + " Without a command, flags train.",
         formatter_class=Help,
         allow_abbrev=False,
     )

@@ -9,6 +9,15 @@ from pathlib import Path
 from parw2v.formats import FORMATS, READABLE, export_vectors, import_vectors, load_vectors
 from parw2v.formats.table import UNICODE_ERRORS
 
+EXPORT_EXAMPLES = """\
+parw2v export results/model vectors.bin
+parw2v export results/model vectors.txt.gz --fvocab counts.txt
+parw2v export results/model projector/ --format projector"""
+
+IMPORT_EXAMPLES = """\
+parw2v import GoogleNews-vectors-negative300.bin.gz results/news --limit 500000
+parw2v import glove.6B.100d.txt results/glove"""
+
 
 def add_export_flags(parser: argparse.ArgumentParser) -> None:
     """The model, where it goes, and how."""

@@ -27,17 +27,23 @@ class Evaluator:
         self.thread = ThreadPoolExecutor(1)
         self.sections: list[Any] = []
         self.pairs: list[tuple[str, Any]] = []
+        self.similarity: list[Path] = []
         if self.active:
+            from parw2v.catalogue import named_or_file
             from parw2v.evaluation import builtin_analogies, read_analogies, read_similarity
 
+            def found(given: str, kind: str) -> Path:
+                return named_or_file(given, kind, arguments.data_dir, quiet=arguments.quiet)
+
             given = arguments.analogies
-            self.sections = read_analogies(given) if given else builtin_analogies()
-            self.pairs = [(path.name, read_similarity(path)) for path in arguments.similarity]
+            self.sections = builtin_analogies() if given is None else read_analogies(found(given, "analogies"))
+            self.similarity = [found(path, "similarity") for path in arguments.similarity]
+            self.pairs = [(path.name, read_similarity(path)) for path in self.similarity]
 
     @property
     def active(self) -> bool:
         """Whether anything is to be evaluated; question files alone ask for it too."""
-        return bool(self.arguments.evaluate or self.arguments.analogies or self.arguments.similarity)
+        return bool(self.arguments.evaluate or self.arguments.analogies is not None or self.arguments.similarity)
 
     def __enter__(self) -> Evaluator:
         return self
@@ -85,6 +91,6 @@ class Evaluator:
             loss_history=trainer.loss_history,
             out_dir=out_dir,
             analogies=self.sections or None,
-            similarity=self.arguments.similarity,
+            similarity=self.similarity,
         )
         return report.to_dict()

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from parw2v.formats import load_vectors
 from parw2v.model import Word2Vec, npz_path
 from parw2v.terminal import aligned, print_lines, printable
 
@@ -24,8 +25,9 @@ def add_info_flags(parser: argparse.ArgumentParser) -> None:
 
 def run_info(arguments: argparse.Namespace) -> int:
     """Load the model, which checks it, and say what it is."""
-    path = npz_path(arguments.model)
-    facts = describe(Word2Vec.load(path)) | {"file": str(path), "bytes": path.stat().st_size}
+    given = Path(arguments.model)
+    path = given if given.is_file() else npz_path(given)
+    facts = describe(load_vectors(path)) | {"file": str(path), "bytes": path.stat().st_size}
     print_lines([json.dumps(facts)] if arguments.json else _lines(facts), sys.stdout)
     return 0
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from parw2v.commands.prompt import read_lines
 from parw2v.errors import QueryError, VocabularyError
-from parw2v.model import Word2Vec
+from parw2v.formats import load_vectors
 from parw2v.queries import METHODS, Found, Queries, check_limits
 from parw2v.terminal import aligned, print_lines, printable
 
@@ -148,7 +148,7 @@ def _answer_all(
 ) -> int:
     """Answer the command line, or each line of standard input."""
     check_limits(getattr(arguments, "top_n", 1), getattr(arguments, "restrict_vocab", None))
-    model = Word2Vec.load(arguments.model)
+    model = load_vectors(arguments.model)
     if arguments.words:
         _print_answers(list(answer(model, arguments.words, arguments)), arguments.json)
         return 0

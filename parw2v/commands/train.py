@@ -31,6 +31,12 @@ from parw2v.progress import Finished
 from parw2v.trainer import Trainer
 from parw2v.vocabulary import Vocabulary
 
+EXAMPLES = """\
+parw2v train --corpus sample --min_count 2 --epochs 10 --evaluate --plot
+parw2v train --corpus text8 --out results/text8 --evaluate
+parw2v train --corpus mytext.txt.gz --model cbow --dim 200 --workers 8
+zcat *.gz | parw2v train --corpus - --out results/mine"""
+
 
 def add_train_flags(parser: argparse.ArgumentParser) -> None:
     """In groups: data, model, training, output."""
@@ -43,7 +49,7 @@ def add_train_flags(parser: argparse.ArgumentParser) -> None:
     )
     data.add_argument("--raw", action="store_true", help="take words as they stand between spaces instead of cleaning")
     data.add_argument("--max_tokens", type=int, metavar="N", help="read only the first N words")
-    data.add_argument("--data_dir", type=Path, default=Path("data"), metavar="DIR", help="where text8 is kept")
+    data.add_argument("--data_dir", type=Path, default=Path("data"), metavar="DIR", help="where data sets are kept")
     data.add_argument(
         "--cache_dir",
         type=Path,
@@ -76,12 +82,15 @@ def add_train_flags(parser: argparse.ArgumentParser) -> None:
     )
     output.add_argument(
         "--analogies",
-        type=Path,
         metavar="FILE",
-        help="questions in the questions-words format, instead of the built-in",
+        help="questions in the questions-words format, or questions-words itself, instead of the built-in",
     )
     output.add_argument(
-        "--similarity", type=Path, nargs="+", default=[], metavar="FILE", help="word pairs with human similarity scores"
+        "--similarity",
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="word pairs with human similarity scores, or wordsim353, simlex999",
     )
     setting_flags(output, "log_every", "checkpoint_every")
     output.add_argument(
