@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import NamedTuple
 
 from parw2v.arguments import EXIT_ERROR, EXIT_INTERRUPTED, Help, Parser, underscored
-from parw2v.commands import train
+from parw2v.commands import train, vocab
 from parw2v.errors import Parw2vError
 from parw2v.version import __version__
 
@@ -36,10 +36,18 @@ _TRAIN_EXAMPLES = """\
 parw2v train --corpus sample --min_count 2 --epochs 10 --evaluate --plot
 parw2v train --corpus text8 --out results/text8 --evaluate
 parw2v train --corpus mytext.txt.gz --model cbow --dim 200 --workers 8
+parw2v train --corpus intro.txt 'news/*.gz' --vocab words.json
 zcat *.gz | parw2v train --corpus - --out results/mine"""
+
+_VOCAB_EXAMPLES = """\
+parw2v vocab build 'news/*.gz' --min_count 1 --out words.json
+parw2v vocab show words.json --top 20
+parw2v vocab show words.json king queen --json
+parw2v vocab prune words.json --max_size 50000 --out frequent.json"""
 
 COMMANDS = {
     "train": Command(train, "train word vectors on a text", _TRAIN_EXAMPLES),
+    "vocab": Command(vocab, "count the words of a text, look at them, prune them", _VOCAB_EXAMPLES),
 }
 
 
