@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from parw2v.corpus import Corpus as Corpus
     from parw2v.corpus import encode_text as encode_text
     from parw2v.datasets import fetch_text8 as fetch_text8
+    from parw2v.encoding import encode_sentences as encode_sentences
     from parw2v.errors import Parw2vError as Parw2vError
     from parw2v.evaluation import evaluate_analogies as evaluate_analogies
     from parw2v.evaluation import evaluate_similarity as evaluate_similarity
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from parw2v.report import full_report as full_report
     from parw2v.sample import load_sample_corpus as load_sample_corpus
     from parw2v.trainer import Trainer as Trainer
+    from parw2v.training import train as train
     from parw2v.vocabulary import Vocabulary as Vocabulary
 
 _HOME = {
@@ -37,6 +39,7 @@ _HOME = {
     "Trainer": "trainer",
     "Vocabulary": "vocabulary",
     "Word2Vec": "model",
+    "encode_sentences": "encoding",
     "encode_text": "corpus",
     "evaluate_analogies": "evaluation",
     "evaluate_similarity": "evaluation",
@@ -48,6 +51,7 @@ _HOME = {
     "load_sample_corpus": "sample",
     "load_vectors": "formats",
     "plot_analogies": "bars",
+    "train": "training",
 }
 
 __all__ = ["__version__", *_HOME]

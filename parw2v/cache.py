@@ -25,7 +25,7 @@ import sys
 import tempfile
 import time
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -39,7 +39,7 @@ from parw2v.vocabulary import Vocabulary
 CACHE_BYTES = 4 << 30
 """What all entries together may take: a thousand million words. The least recently used go first."""
 
-_FORMAT = "parw2v encoded corpus 1"
+_FORMAT = "parw2v encoded corpus 2"
 _CORPUS, _VOCABULARY, _RECORD = "corpus.i32", "vocabulary.json", "entry.json"
 _IS_ENTRY = re.compile("[0-9a-f]{64}")
 _UNFINISHED = "unfinished-"
@@ -74,24 +74,35 @@ class _Stamp(NamedTuple):
         return time.time_ns() - max(self.modified, self.changed) < 60e9
 
 
+class _File(NamedTuple):
+    """A file of a text, as it was before its bytes were hashed."""
+
+    path: Path
+    stamp: _Stamp
+    young: bool
+    sha256: str
+
+    @classmethod
+    def of(cls, path: Path) -> _File:
+        stamp = _Stamp.of(path)
+        return cls(path, stamp, stamp.is_young, _sha256(path))
+
+    def is_as_it_was(self) -> bool:
+        return _Stamp.of(self.path) == self.stamp and (not self.young or _sha256(self.path) == self.sha256)
+
+
 @dataclass(frozen=True)
 class CorpusKey:
     """What decides how a text is encoded; see `corpus_key`.
 
     Attributes
     ----------
-    source : Path
-    stamp : _Stamp
-        The file's before its bytes were hashed.
-    young : bool
-        Whether it was young then.
+    files : tuple of _File
     made_from : dict
-        The SHA-256 of its bytes, and all settings that matter.
+        The SHA-256 of each file's bytes, and all settings that matter.
     """
 
-    source: Path
-    stamp: _Stamp
-    young: bool
+    files: tuple[_File, ...]
     made_from: dict[str, Any]
 
     @property
@@ -99,34 +110,39 @@ class CorpusKey:
         return hashlib.sha256(json.dumps(self.made_from, sort_keys=True).encode()).hexdigest()
 
     def holds(self) -> bool:
-        """Whether the file is still as it was; OSError if it is gone."""
-        if _Stamp.of(self.source) != self.stamp:
-            return False
-        return not self.young or _sha256(self.source) == self.made_from["text_sha256"]
+        """Whether all files are still as they were; OSError if one is gone."""
+        return all(file.is_as_it_was() for file in self.files)
 
 
-def corpus_key(source: str | Path, *, min_count: int, raw: bool, max_tokens: int | None) -> CorpusKey | None:
+def corpus_key(
+    files: str | Path | Sequence[str],
+    *,
+    min_count: int,
+    raw: bool,
+    max_tokens: int | None,
+    vocabulary: Vocabulary | None = None,
+) -> CorpusKey | None:
     """The key of a text and of how it is to be read; None for what is no file, cannot be read, or is too long to be kept.
 
     Parameters
     ----------
-    source : path or "-"
-    min_count, raw, max_tokens
+    files : path, "-", or list of them
+        As `parw2v.sources.text_files` returns them.
+    min_count, raw, max_tokens, vocabulary
         As for `parw2v.corpus.encode_text`.
     """
-    path = Path(source)
+    paths = [Path(file) for file in ([files] if isinstance(files, str | Path) else files)]
     try:
-        if str(source) == "-" or not path.is_file():
+        if any(str(path) == "-" or not path.is_file() for path in paths):
             return None
-        stamp = _Stamp.of(path)
-        young = stamp.is_young
-        if stamp.size > 2 * CACHE_BYTES:  # ids take about two thirds of the space of their text
+        if sum(path.stat().st_size for path in paths) > 2 * CACHE_BYTES:  # ids take two thirds of their text's space
             return None
+        found = tuple(map(_File.of, paths))
         made_from = {
             "format": _FORMAT,
-            "text_sha256": _sha256(path),
-            "compression": compression(path),
-            "min_count": min_count,
+            "texts": [[file.sha256, compression(file.path)] for file in found],
+            "min_count": min_count if vocabulary is None else None,
+            "vocabulary": None if vocabulary is None else [vocabulary.fingerprint(), vocabulary.min_count],
             "raw": raw,
             "max_tokens": max_tokens,
             "tokeniser": [TOKENISER_VERSION, MAX_SENTENCE_WORDS, MAX_WORD_CHARACTERS, unicodedata.unidata_version],
@@ -134,7 +150,7 @@ def corpus_key(source: str | Path, *, min_count: int, raw: bool, max_tokens: int
         }
     except OSError:
         return None
-    return CorpusKey(path, stamp, young, made_from)
+    return CorpusKey(found, made_from)
 
 
 class CorpusCache:
@@ -254,7 +270,7 @@ def _save(directory: Path, key: CorpusKey, vocabulary: Vocabulary, corpus: Corpu
     (directory / _VOCABULARY).write_bytes(words)
     record = {
         "made_from": key.made_from,
-        "source": str(key.source.absolute()),
+        "sources": [str(file.path.absolute()) for file in key.files],
         "words": len(corpus),
         "corpus_sha256": corpus.fingerprint,
         "vocabulary_sha256": hashlib.sha256(words).hexdigest(),

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -21,13 +22,15 @@ from pathlib import Path
 
 import numpy as np
 
-from parw2v.arraytypes import TokenArray
+from parw2v.arraytypes import CountArray, TokenArray
 from parw2v.config import available_cores
 from parw2v.errors import CorpusError
 from parw2v.files import process_lives
 from parw2v.reading import Reading
+from parw2v.sources import Source, text_files, title
 from parw2v.text import MAX_SENTENCE_WORDS
 from parw2v.vocabulary import Vocabulary
+from parw2v.wordtable import WordTable
 
 MAX_BLOCK_WORDS = 1 << 18
 """Raw words in a block of a large corpus: about a tenth of a second of training for one worker."""
@@ -36,6 +39,9 @@ MIN_BLOCK_WORDS = 1 << 13
 CHUNKS_IN_A_BLOCK = 32
 BLOCKS_IN_AN_EPOCH = 32
 """A small corpus is cut into about this many blocks, so that the workers finish an epoch together."""
+
+_SEPARATED = re.compile("[ \n\0]")
+"""What no word of a text holds; one that was given by hand may."""
 
 
 @dataclass(frozen=True)
@@ -200,14 +206,16 @@ class Corpus:
 
 
 def encode_text(
-    source: str | Path,
+    source: Source,
     directory: Path,
     *,
     min_count: int = 5,
     raw: bool = False,
     max_tokens: int | None = None,
+    vocabulary: Vocabulary | None = None,
     progress: Callable[[int], None] = lambda words: None,
     readers: int | None = None,
+    name: str | None = None,
 ) -> tuple[Vocabulary, Corpus]:
     """Read a text once and leave it encoded on disk; memory holds its distinct words and a stretch of it.
 
@@ -216,35 +224,43 @@ def encode_text(
 
     Parameters
     ----------
-    source, raw, max_tokens
-        See `parw2v.text.read_tokens`.
+    source : str, Path, or list of them
+        See `parw2v.sources.text_files`; for what is in memory already see `parw2v.encoding.encode_sentences`.
     directory : Path
         Where the encoded corpus goes (``corpus.i32``, 4 bytes a word; twice that while this runs).
     min_count : int
-        See `Vocabulary`.
+        See `Vocabulary`; without effect where a vocabulary is given.
+    raw, max_tokens
+        See `parw2v.text.read_tokens`.
+    vocabulary : Vocabulary, optional
+        Used as it is, instead of one made of the text; other words are left out.
     progress : callable
         Told the number of words read, now and then.
     readers : int, optional
         Processes that may read (see `parw2v.reading`); all cores unless told.
+    name : str, optional
+        What errors call the text; its files unless told.
 
     Raises
     ------
     CorpusError, VocabularyError
         The text cannot be read, or leaves nothing to train on; or the disk is full.
     """
+    files = text_files(source)
+    name = name or title(files)
     unfinished = directory / "unfinished.i32"
     final = directory / "corpus.i32"
-    vocabulary = Vocabulary(min_count)
+    wanted = Vocabulary(min_count) if vocabulary is None else vocabulary
     n_readers = available_cores() if readers is None else readers
     try:
-        with Reading(source, directory, raw=raw, max_tokens=max_tokens, readers=n_readers) as reading:
-            words, counts = reading.count(progress)
-            if not counts.any():
-                raise CorpusError(f"{source}: holds no words; give a text in UTF-8" + ("" if raw else ", or try --raw"))
-            frequent = np.flatnonzero(counts >= min_count)
-            new_ids = np.full(len(counts), -1, np.int32)
-            n_distinct = int(np.count_nonzero(counts))
-            new_ids[frequent] = vocabulary.assign(words.words(frequent), counts[frequent], n_distinct)
+        with Reading(files, directory, raw=raw, max_tokens=max_tokens, readers=n_readers) as reading:
+            words, counts = _counted(reading, name, raw, progress)
+            if vocabulary is None:
+                new_ids = _assign(wanted, words, counts)
+            else:
+                new_ids = _ids_in(vocabulary, words)
+                if not counts[new_ids[: len(counts)] >= 0].any():
+                    raise CorpusError(f"{name}: holds no word of the vocabulary; give one of such texts")
             reading.encode(new_ids, unfinished)
             unfinished.replace(final)
     except OSError as error:
@@ -252,7 +268,52 @@ def encode_text(
     finally:
         with suppress(OSError):
             unfinished.unlink()
-    return vocabulary, Corpus(path=final)
+    return wanted, Corpus(path=final)
+
+
+def count_text(
+    source: Source,
+    *,
+    min_count: int = 5,
+    raw: bool = False,
+    max_tokens: int | None = None,
+    progress: Callable[[int], None] = lambda words: None,
+    readers: int | None = None,
+) -> Vocabulary:
+    """The vocabulary that `encode_text` makes of a text; nothing is written."""
+    files = text_files(source)
+    vocabulary = Vocabulary(min_count)
+    n_readers = available_cores() if readers is None else readers
+    with Reading(files, None, raw=raw, max_tokens=max_tokens, readers=n_readers) as reading:
+        _assign(vocabulary, *_counted(reading, title(files), raw, progress))
+    return vocabulary
+
+
+def _counted(reading: Reading, name: str, raw: bool, progress: Callable[[int], None]) -> tuple[WordTable, CountArray]:
+    words, counts = reading.count(progress)
+    if not counts.any():
+        raise CorpusError(f"{name}: holds no words; give a text in UTF-8" + ("" if raw else ", or try --raw"))
+    return words, counts
+
+
+def _assign(vocabulary: Vocabulary, words: WordTable, counts: CountArray) -> TokenArray:
+    """Fill a vocabulary; returns the id of each word by its number in the table, -1 where it was left out."""
+    frequent = np.flatnonzero(counts >= vocabulary.min_count)
+    new_ids = np.full(len(counts), -1, np.int32)
+    n_distinct = int(np.count_nonzero(counts))
+    new_ids[frequent] = vocabulary.assign(words.words(frequent), counts[frequent], n_distinct)
+    return new_ids
+
+
+def _ids_in(vocabulary: Vocabulary, words: WordTable) -> TokenArray:
+    """The id of each word of a table by its number, -1 where the vocabulary has it not; the table takes in the others."""
+    possible = [i for i, word in enumerate(vocabulary.words) if word and not _SEPARATED.search(word)]
+    text = " ".join(vocabulary.words[i] for i in possible)
+    numbers = words.number(text.encode("utf-8", "surrogatepass"))
+    new_ids = np.full(len(words), -1, np.int32)
+    new_ids[numbers] = possible
+    new_ids[0] = -1  # words too long for the table
+    return new_ids
 
 
 class ScratchDirectory:

@@ -2,12 +2,13 @@
 
 ::
 
-    count     each reader: its range of the text --> numbers of its own for the words, in a file of its own
+    count     each reader: its share of the text --> numbers of its own for the words, in a file of its own
               here: the readers' words and counts put together, of which the caller makes a vocabulary
     encode    each reader: its file --> word ids, at their place in the corpus file
 
-Memory holds the distinct words and a stretch of the text. What comes of a text does not depend on the number of readers:
-ranges end at white space, and a sentence that goes on in the next range is marked as one sentence when all are done.
+A share is a range of a file's bytes, or ranges of several files that follow each other. Memory holds the distinct words and
+a stretch of the text. What comes of a text does not depend on the number of readers: ranges end at white space, and a
+sentence that goes on in the next share is marked as one sentence when all are done.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,7 +25,9 @@ import numpy as np
 from parw2v.arraytypes import CountArray, TokenArray
 from parw2v.errors import CorpusError, Parw2vError
 from parw2v.pool import Death, Pool, Ready, Result, Task
-from parw2v.text import MAX_SENTENCE_WORDS, cuts, is_plain, normalised, pieces, words_wanted
+from parw2v.sources import Part, shares, title
+from parw2v.spool import LINE_END, Spool, stretches
+from parw2v.text import normalised, pieces, words_wanted
 from parw2v.wordtable import ChunkArray, WordTable
 
 RANGE_BYTES = 1 << 24
@@ -33,12 +35,6 @@ RANGE_BYTES = 1 << 24
 
 MAX_READERS = 8
 """Each holds the distinct words of its range, and one process puts them together."""
-
-STRETCH_WORDS = 1 << 20
-"""Words are counted, and go to disk and back, this many at a time."""
-
-_LINE_END = 1
-"""The line feed's number with every reader: each takes it for a word, and sees it first of all."""
 
 _ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",
@@ -53,25 +49,31 @@ class Reading:
 
     Parameters
     ----------
-    source, raw, max_tokens
+    files : list of str
+        Read in order, as one text; see `parw2v.sources.text_files`.
+    directory : Path, optional
+        Takes the readers' files, 4 bytes a word. Without one, a text can be counted only.
+    raw, max_tokens
         See `parw2v.text.read_tokens`.
-    directory : Path
-        Takes the readers' files, 4 bytes a word.
     readers : int
-        How many processes may read. A text that is short, compressed, or read in part only is read by this one.
+        How many processes may read. A text that is short, read in part only, or one compressed file is read by this one.
     """
 
     def __init__(
-        self, source: str | Path, directory: Path, *, raw: bool = False, max_tokens: int | None = None, readers: int = 1
+        self,
+        files: Sequence[str],
+        directory: Path | None,
+        *,
+        raw: bool = False,
+        max_tokens: int | None = None,
+        readers: int = 1,
     ) -> None:
         words_wanted(max_tokens)
-        divisible = readers > 1 and max_tokens is None and is_plain(source)
-        ends = cuts(source, min(readers, MAX_READERS), RANGE_BYTES) if divisible else []
-        self._source = source
-        self._ranges = list(pairwise(ends)) if len(ends) > 2 else [(0, None)]
-        self._files = [directory / f"provisional-{i}.i32" for i in range(len(self._ranges))]
-        setup = ReaderSetup(str(source), raw, max_tokens)
-        n = len(self._ranges)
+        self._title = title(files)
+        self._shares = shares(files, min(readers, MAX_READERS) if max_tokens is None else 1, RANGE_BYTES)
+        n = len(self._shares)
+        self._files = [directory and directory / f"provisional-{i}.i32" for i in range(n)]
+        setup = ReaderSetup(raw, max_tokens)
         self._pool = Pool("parw2v.reading:prepare", n, setup, _ENVIRONMENT | os.environ, n) if n > 1 else _Here(setup)
 
     def __enter__(self) -> Reading:
@@ -80,7 +82,7 @@ class Reading:
 
     def __exit__(self, *exc: object) -> None:
         self._pool.__exit__(*exc)
-        for file in self._files:
+        for file in filter(None, self._files):
             with contextlib.suppress(OSError):
                 file.unlink()
 
@@ -99,8 +101,8 @@ class Reading:
         OSError
             A file of numbers cannot be written.
         """
-        self._ask([("begin", *bounds, file) for bounds, file in zip(self._ranges, self._files, strict=True)])
-        words = [0] * len(self._ranges)
+        self._ask([("begin", share, file) for share, file in zip(self._shares, self._files, strict=True)])
+        words = [0] * len(self._shares)
         reading = set(range(len(words)))
         for reader in reading:
             self._pool.submit(reader, ("read_on",))
@@ -161,7 +163,7 @@ class Reading:
             match event:
                 case Death():
                     raise CorpusError(
-                        f"{self._source}: was not read: its reader (pid {event.pid}) {event.cause}; run again"
+                        f"{self._title}: was not read: its reader (pid {event.pid}) {event.cause}; run again"
                     )
                 case Result(value=Exception() as error):
                     raise error
@@ -208,13 +210,12 @@ def _end_sentences(path: Path, positions: Iterable[int]) -> None:
 class ReaderSetup:
     """What all readers of a text are told."""
 
-    source: str
     raw: bool
     max_tokens: int | None
 
 
 class Counted(NamedTuple):
-    """What a reader found in its range."""
+    """What a reader found in its share."""
 
     before: TokenArray
     chunks: ChunkArray
@@ -244,141 +245,48 @@ def prepare(setup: ReaderSetup) -> Callable[[Task], Any]:
 
 
 class Reader:
-    """One range of a text, from bytes to ids."""
+    """One share of a text, from bytes to ids."""
 
     def __init__(self, setup: ReaderSetup) -> None:
         self.setup = setup
         self.table = WordTable()
         self.table.number(b"\n")
-        self.counts = np.zeros(0, np.int64)
-        self.n_words = 0
-        self.open_words = 0
-        self.holds_line_end = False
 
-    def begin(self, start: int, stop: int | None, path: Path) -> None:
-        """Take on a range of the text and the file for its numbers."""
-        self.path = path
-        path.write_bytes(b"")
-        self.stretches = _stretches(self._numbered(start, stop))
+    def begin(self, share: Sequence[Part], path: Path | None) -> None:
+        """Take on a share of the text and the file for its numbers."""
+        self.spool = Spool(path)
+        self.stretches = stretches(self._numbered(share))
 
-    def _numbered(self, start: int, stop: int | None) -> Iterator[TokenArray]:
+    def _numbered(self, share: Sequence[Part]) -> Iterator[TokenArray]:
         left = words_wanted(self.setup.max_tokens)
-        for piece in pieces(self.setup.source, start, stop):
-            text = normalised(piece, raw=self.setup.raw)
-            numbers = self.table.number(text.replace(b"\n", b" \n "))
-            words = numbers != _LINE_END
-            n_words = int(np.count_nonzero(words))
-            if n_words >= left:
-                yield numbers[: np.flatnonzero(words)[left - 1] + 1]
-                return
-            left -= n_words
-            yield numbers
+        for part in share:
+            for piece in pieces(part.file, part.start, part.stop):
+                text = normalised(piece, raw=self.setup.raw)
+                numbers = self.table.number(text.replace(b"\n", b" \n "))
+                words = numbers != LINE_END
+                n_words = int(np.count_nonzero(words))
+                if n_words >= left:
+                    yield numbers[: np.flatnonzero(words)[left - 1] + 1]
+                    return
+                left -= n_words
+                yield numbers
+            if part.ends_sentence:
+                yield np.array([LINE_END], np.int32)
 
     def read_on(self) -> tuple[int, bool]:
         """Read the next stretch; returns the number of words so far, and whether there may be more."""
         stretch = next(self.stretches, None)
-        if stretch is None:
-            return self.n_words, False
-        counts = np.bincount(stretch, minlength=len(self.table))
-        counts[: len(self.counts)] += self.counts
-        self.counts = counts
-        line_ends = np.flatnonzero(stretch == _LINE_END)
-        self.n_words += len(stretch) - len(line_ends)
-        if len(line_ends):
-            self.open_words = len(stretch) - 1 - int(line_ends[-1])
-            self.holds_line_end = True
-        else:
-            self.open_words += len(stretch)
-        with self.path.open("ab") as file:
-            file.write(stretch.data)
-        return self.n_words, True
+        if stretch is not None:
+            self.spool.add(stretch)
+        return self.spool.n_words, stretch is not None
 
     def counted(self) -> Counted:
-        """What was found in the whole range."""
+        """What was found in the whole share."""
         before, chunks = self.table.links()
         counts = np.zeros(len(before), np.int64)
-        counts[: len(self.counts)] = self.counts
-        counts[_LINE_END] = 0
-        return Counted(before, chunks, counts, self.open_words, self.holds_line_end)
+        counts[: len(self.spool.counts)] = self.spool.counts
+        return Counted(before, chunks, counts, self.spool.open_words, self.spool.holds_line_end)
 
     def encode(self, new_ids: TokenArray, open_words: int, path: Path, start: int) -> bool:
-        """Write the ids of the range into a file.
-
-        Parameters
-        ----------
-        new_ids : (n,) int32
-            By number, -1 for those to be left out.
-        open_words : int
-            Words of text before the range in the line that it starts in.
-        path : Path
-        start : int
-            Word of the file where the range's ids go.
-
-        Returns
-        -------
-        bool
-            Whether a sentence ends before the first of them, though only the range shows it.
-        """
-        ends_before = False
-        last = np.zeros(0, np.int32)  # the last id so far: what comes next may tell that it ends a sentence
-        with self.path.open("rb") as source, path.open("r+b") as sink:
-            sink.seek(4 * start)
-            while len(numbers := np.fromfile(source, np.int32, STRETCH_WORDS)):
-                ids, ends_last, open_words = _encoded(numbers, new_ids, open_words)
-                if ends_last:
-                    ends_before |= not len(last)
-                    last = np.minimum(last, ~last)
-                if len(ids):
-                    sink.write(last.data)
-                    sink.write(ids[:-1].data)
-                    last = ids[-1:]
-            sink.write(last.data)
-        return ends_before
-
-
-def _stretches(pieces: Iterable[TokenArray]) -> Iterator[TokenArray]:
-    """Join small pieces until they are worth a pass over the counts of all words."""
-    waiting: list[TokenArray] = []
-    for piece in pieces:
-        waiting.append(piece)
-        if sum(map(len, waiting)) >= STRETCH_WORDS:
-            yield np.concatenate(waiting)
-            waiting = []
-    if waiting:
-        yield np.concatenate(waiting)
-
-
-def _encoded(numbers: TokenArray, new_ids: TokenArray, open_words: int) -> tuple[TokenArray, bool, int]:
-    """Turn the numbers of a stretch into ids, cutting lines after each `MAX_SENTENCE_WORDS` words of text.
-
-    Parameters
-    ----------
-    numbers : (n,) int32
-    new_ids : (V,) int32
-        See `Reader.encode`.
-    open_words : int
-        Words before the stretch in the line that it starts in.
-
-    Returns
-    -------
-    ids : (m,) int32
-        With the last word of each sentence as ``~id``.
-    ends_before : bool
-        Whether a sentence ends before the first of `ids`.
-    open_words : int
-        For the next stretch.
-    """
-    line_ends = np.flatnonzero(numbers == _LINE_END)
-    starts = np.concatenate([[-(open_words % MAX_SENTENCE_WORDS)], line_ends + 1])  # of lines; before the stretch, too
-    stops = np.append(line_ends, len(numbers))
-    long = np.flatnonzero(stops - starts >= MAX_SENTENCE_WORDS)
-    cuts = [np.arange(starts[i] + MAX_SENTENCE_WORDS, stops[i] + 1, MAX_SENTENCE_WORDS) for i in long]
-
-    ids = new_ids.take(numbers.astype(np.intp))
-    kept = np.flatnonzero(ids >= 0)
-    ids = ids.take(kept)
-    last = np.searchsorted(kept, np.concatenate([line_ends, *cuts])) - 1
-    ends_before = bool((last < 0).any())
-    last = last[last >= 0]
-    ids[last] = ~ids[last]  # a word may be the last of several sentences, all but one of them left empty
-    return ids, ends_before, len(numbers) - int(starts[-1])
+        """See `Spool.encode`."""
+        return self.spool.encode(new_ids, open_words, path, start)

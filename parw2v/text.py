@@ -82,37 +82,6 @@ class Tokens(list[str]):
         return cls(words, lengths)
 
 
-def sentences_of(tokens: Iterable[str] | Iterable[Iterable[str]]) -> Iterator[list[str]]:
-    """Yield the sentences of what a caller may hand over, none longer than `MAX_SENTENCE_WORDS`.
-
-    Takes `Tokens`, a flat iterable of words (one long text), or an iterable of sentences. Words that were appended to
-    `Tokens` since it was made are one more sentence.
-    """
-    if isinstance(tokens, Tokens):
-        start = 0
-        for length in tokens.sentence_lengths:
-            yield from _cut(list.__getitem__(tokens, slice(start, start + length)))
-            start += length
-        yield from _cut(list.__getitem__(tokens, slice(start, None)))
-        return
-    text: list[str] = []
-    for item in tokens:
-        if isinstance(item, str):
-            text.append(item)
-            if len(text) == MAX_SENTENCE_WORDS:
-                yield text
-                text = []
-        else:
-            yield from _cut(list(item))
-    if text:
-        yield text
-
-
-def _cut(sentence: list[str]) -> Iterator[list[str]]:
-    for start in range(0, len(sentence), MAX_SENTENCE_WORDS):
-        yield sentence[start : start + MAX_SENTENCE_WORDS]
-
-
 def read_tokens(source: str | Path, *, raw: bool = False, max_tokens: int | None = None) -> Iterator[list[bytes]]:
     """Yield the words of a text in pieces, as UTF-8 bytes, with `SENTENCE_END` after each line.
 
@@ -272,9 +241,7 @@ def _open(source: str | Path) -> AbstractContextManager[BinaryIO]:
         return nullcontext(sys.stdin.buffer)  # the caller's, who may go on reading
     path = Path(source)
     if path.is_dir():
-        raise CorpusError(
-            f"{path}: is a directory; give one text file (join several with: cat DIR/*.txt | ... --corpus -)"
-        )
+        raise CorpusError(f"{path}: is a directory; give its files, by a pattern: '{path}/*.txt'")
     match compression(path):
         case ".gz":
             return cast(BinaryIO, gzip.open(path, "rb"))

@@ -7,14 +7,16 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from parw2v.arraytypes import CountArray, TokenArray
 from parw2v.errors import VocabularyError
 from parw2v.files import atomic_write
-from parw2v.text import MAX_WORD_CHARACTERS, sentences_of
+from parw2v.sentences import files_in, is_files, no_word, sentences_of
+from parw2v.sources import Source
+from parw2v.text import MAX_WORD_CHARACTERS
 
 if TYPE_CHECKING:
     from parw2v.corpus import Corpus
@@ -59,22 +61,36 @@ class Vocabulary:
         """Occurrences of all words together: the raw words of one epoch over that text."""
         return int(self.counts.sum())
 
-    def build(self, tokens: Iterable[str] | Iterable[Iterable[str]]) -> Vocabulary:
+    def build(self, tokens: Source | Iterable[Any]) -> Vocabulary:
         """Count words and keep the frequent ones; returns self.
 
         Parameters
         ----------
-        tokens : iterable of str, or of sentences
-            A flat list of words, `Tokens`, or an iterable of lists of words.
+        tokens : iterable of sentences, of texts or of words; or files
+            Lists of words, `Tokens`, a flat list of words, strings that are texts (see `parw2v.sentences`); or a file, a
+            pattern, or a list of paths (see `parw2v.sources`).
 
         Raises
         ------
+        CorpusError
+            It is nothing of the kind, or cannot be read.
         VocabularyError
             Fewer than two words are left: nothing can be learnt from one.
         """
+        if is_files(tokens):
+            from parw2v.corpus import count_text
+
+            counted = count_text(files_in(tokens), min_count=self.min_count)
+            self.words, self.counts, self.index = counted.words, counted.counts, counted.index
+            return self
         counter: Counter[str] = Counter()
         for sentence in sentences_of(tokens):
-            counter.update(sentence)
+            try:
+                counter.update(sentence)
+            except TypeError:  # a word that cannot be counted
+                raise no_word(next(w for w in sentence if not isinstance(w, str)), "a word") from None
+        if wrong := [word for word in counter if not isinstance(word, str)]:
+            raise no_word(wrong[0], "a word")
         self.assign(list(counter), np.fromiter(counter.values(), np.int64, len(counter)))
         return self
 
@@ -109,11 +125,46 @@ class Vocabulary:
         new_ids[kept] = np.arange(len(kept), dtype=np.int32)
         return new_ids
 
-    def encode(self, tokens: Iterable[str] | Iterable[Iterable[str]]) -> Corpus:
-        """Turn words into a `Corpus` of ids; words that are not in the vocabulary are dropped."""
+    def encode(self, tokens: Iterable[Any]) -> Corpus:
+        """Turn sentences, texts or words into a `Corpus` of ids; words that are not in the vocabulary are dropped.
+
+        For files, and for what does not fit in memory, see `parw2v.encoding.encode_sentences`.
+        """
         from parw2v.corpus import Corpus
 
         return Corpus.from_sentences(sentences_of(tokens), self.index)
+
+    def pruned(self, min_count: int | None = None, max_size: int | None = None) -> Vocabulary:
+        """A vocabulary of the frequent words of this one.
+
+        Parameters
+        ----------
+        min_count : int, optional
+            Leave out words that occur less often.
+        max_size : int, optional
+            Keep so many at most, the most frequent ones.
+
+        Raises
+        ------
+        VocabularyError
+            `min_count` is less than that of this vocabulary, which has left those words out already; or fewer than two
+            words are left.
+        """
+        smaller = Vocabulary(self.min_count if min_count is None else min_count)
+        if smaller.min_count < self.min_count:
+            raise VocabularyError(
+                f"min_count is {min_count}, but the words below {self.min_count} were left out when this vocabulary was "
+                "made; count the text again"
+            )
+        if max_size is not None and max_size < 2:
+            raise VocabularyError(f"max_size is {max_size}; it must be at least 2")
+        n = int(np.count_nonzero(self.counts >= smaller.min_count))
+        n = n if max_size is None else min(n, max_size)
+        if n < 2:
+            raise VocabularyError(
+                f"only {n} of {len(self):,} words occur at least {smaller.min_count} times; training needs two or more"
+            )
+        return Vocabulary.from_lists(self.words[:n], self.counts[:n].tolist(), smaller.min_count)
 
     def fingerprint(self) -> str:
         """SHA-256 over words and counts: two vocabularies train the same way only if it is equal."""

@@ -55,6 +55,19 @@ def test_a_single_hyphen_is_standard_input():
     assert parse(["--corpus", "-"]).corpus == "-"
 
 
+def test_one_text_or_several():
+    assert parse(["--corpus", "a.txt", "b*.gz", "--dim", "5"]).corpus == ["a.txt", "b*.gz"]
+    assert parse(["--dim", "5", "--corpus", "a.txt"]).corpus == "a.txt"
+
+
+@pytest.mark.parametrize("action", ["build", "show", "prune"])
+def test_help_of_the_actions_of_vocab(capsys, action):
+    text = help_text(capsys, "vocab", action, "--help")
+    assert f"usage: parw2v vocab {action}" in text
+    assert "None" not in text
+    assert f"  {action} " in help_text(capsys, "vocab", "--help")
+
+
 def test_flags_default_to_the_settings():
     assert train_settings(parse(["--corpus", "sample"])) == TrainSettings()
 
@@ -124,7 +137,7 @@ def test_version(capsys):
         (["--corpus", "sample", "--sample-rule", "x"], "--sample_rule"),
         (["--corpus", "sample", "--no-such-flag"], "--no_such_flag"),
         (["--corpus", "sample", "--epoch", "3"], "--epoch"),
-        (["--corpus", "sample", "stray"], "stray"),
+        (["--corpus", "sample", "--dim", "5", "stray"], "stray"),
         (["--corpus", "sample", "--similarity"], "--similarity"),
         (["--corpus"], "--corpus"),
         (["train"], "--corpus"),

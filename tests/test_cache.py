@@ -16,6 +16,7 @@ from parw2v import cache as cache_module
 from parw2v.cache import CorpusCache, corpus_key, default_directory
 from parw2v.commands import parse, train
 from parw2v.corpus import encode_text
+from parw2v.vocabulary import Vocabulary
 
 HOW = {"min_count": 2, "raw": False, "max_tokens": None}
 QUICK = ("--min_count", "2", "--dim", "8", "--workers", "1", "--epochs", "1")
@@ -129,6 +130,40 @@ def test_the_key_is_the_content_and_how_it_is_read(source, tmp_path, monkeypatch
     assert len(names) == 11
 
 
+def test_the_key_of_several_files_is_all_of_them_in_order(source, directory, tmp_path, monkeypatch):
+    other = text_file(tmp_path / "other.txt", "b c\n" * 50)
+    files = [str(source), str(other)]
+    names = [corpus_key(some, **HOW).name for some in (files, files[::-1], files[:1], files[1:], files * 2)]
+    assert len(set(names)) == 5
+    assert corpus_key(files[:1], **HOW).name == corpus_key(source, **HOW).name
+    assert corpus_key([*files, "-"], **HOW) is None
+    assert corpus_key([*files, str(tmp_path / "none")], **HOW) is None
+    with Cache(directory) as cache:
+        key = corpus_key(files, **HOW)
+        cache.keep(key, *read(files, tmp_path / "out"))
+        assert content(cache.find(corpus_key(files, **HOW))) == content(read(files, tmp_path / "out"))
+        key = corpus_key(files[::-1], **HOW)
+        text_file(other, "b d\n" * 50)
+        cache.keep(key, *read(files, tmp_path / "out"))
+        assert len(entries(directory)) == 1
+    with monkeypatch.context() as patch:
+        patch.setattr(cache_module, "CACHE_BYTES", (source.stat().st_size + other.stat().st_size) // 2 - 1)
+        assert corpus_key(files, **HOW) is None
+        assert corpus_key(source, **HOW)
+
+
+def test_the_key_tells_vocabularies_apart(source, directory, tmp_path):
+    known = Vocabulary.from_lists(["c", "a"], [9, 5], 4)
+    others = [Vocabulary.from_lists(["a", "c"], [9, 5], 4), Vocabulary.from_lists(["c", "a"], [9, 5], 3)]
+    keys = [corpus_key(source, **HOW, vocabulary=vocab).name for vocab in (known, *others, None)]
+    assert len(set(keys)) == 4
+    with Cache(directory) as cache:
+        keep(cache, source, tmp_path / "out", vocabulary=known)
+        vocab, corpus = cache.find(corpus_key(source, **(HOW | {"min_count": 77}), vocabulary=known))
+        assert (vocab.words, vocab.counts.tolist(), vocab.min_count) == (["c", "a"], [9, 5], 4)
+        assert corpus.ids.tolist() == [1, 1, 0, 1] * 50
+
+
 def test_what_has_no_key(source, tmp_path, monkeypatch):
     os.mkfifo(tmp_path / "pipe")
     for path in ("-", tmp_path, tmp_path / "none", tmp_path / "pipe"):
@@ -182,7 +217,7 @@ def test_a_change_that_the_clock_is_too_coarse_to_show(source, directory, tmp_pa
     key = corpus_key(source, **HOW)
     result = read(source, tmp_path / "out")
     source.write_text("b" + source.read_text()[1:])
-    monkeypatch.setattr(cache_module._Stamp, "of", lambda path: key.stamp)
+    monkeypatch.setattr(cache_module._Stamp, "of", lambda path: key.files[0].stamp)
     with Cache(directory) as cache:
         cache.keep(key, *result)
     assert entries(directory) == []
@@ -509,15 +544,19 @@ def test_another_text_or_other_settings_are_read(said_of, small_text, directory)
     for more in (["--raw"], ["--max_tokens", "9000"], ["--min_count", "3"]):
         assert "read earlier" not in said_of(*flags, *more)
     assert "read earlier" in said_of(*flags)
+    several = ("--corpus", small_text, small_text.parent / "smal?.txt", *flags[2:])
+    assert "read earlier" not in said_of(*several)
+    assert "read earlier" in said_of(*several)
     with small_text.open("a") as file:
         file.write("one more line\n")
     assert "read earlier" not in said_of(*flags)
-    assert len(entries(directory)) == 5
+    assert len(entries(directory)) == 6
 
 
 def test_what_is_not_kept(said_of, small_text, directory, monkeypatch):
     kept = (*QUICK, "--cache_dir", directory)
     said_of("--corpus", "sample", *kept)
+    said_of("--corpus", small_text, "sample", *kept)
     said_of("--corpus", small_text, *kept, "--no_cache")
     with small_text.open() as stream:
         monkeypatch.setattr(sys, "stdin", stream)

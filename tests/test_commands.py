@@ -151,6 +151,23 @@ def test_compressed_text_and_standard_input_are_the_same_text(python, tmp_path, 
     assert a == b == c
 
 
+def test_several_files_and_patterns_are_one_text(python, tmp_path, small_text, log):
+    lines = small_text.read_bytes().splitlines(keepends=True)
+    parts = tmp_path / "parts"
+    parts.mkdir()
+    for i, start in enumerate(range(0, 3000, 1000)):
+        part = b"".join(lines[start : start + 1000]).rstrip(b"\n")  # a file ends a sentence
+        (parts / f"{i}.gz").write_bytes(gzip.compress(part)) if i % 2 else (parts / f"{i}.txt").write_bytes(part)
+    flags = ("--epochs", "1", "--quiet", *QUICK)
+    for out, corpus in (("a", [small_text]), ("b", [parts / "0.txt", parts / "[12].*"]), ("c", [parts / "*"])):
+        done = python.cli("--corpus", *corpus, "--out", out, "--log_json", log, *flags)
+        assert done.returncode == 0, done.stderr
+        said = records(log, "start")[0]["settings"]["corpus"]
+        assert said == (list(map(str, corpus)) if len(corpus) > 1 else str(corpus[0]))
+    a, b, c = ((tmp_path / f"{out}.npz").read_bytes() for out in "abc")
+    assert a == b == c
+
+
 def test_max_tokens_reads_so_many_words(python, small_text, log):
     done = python.cli("--corpus", small_text, "--max-tokens", "5000", "--min_count=1", "--dim=4", "--log_json", log)
     assert done.returncode == 0
@@ -246,6 +263,10 @@ def fails(done, *named, lines=1):
     [
         (["--corpus", "missing.txt"], "missing.txt: cannot be read (No such file"),
         (["--corpus", "."], "is a directory"),
+        (["--corpus", "rare.txt", "miss*.txt"], "miss*.txt: no file matches this pattern"),
+        (["--corpus", "rare.txt", "missing.txt"], "missing.txt: cannot be read (No such file"),
+        (["--corpus", "rare.txt", "one.txt", "empty.txt", "--vocab", "missing"], "missing: cannot be read"),
+        (["--corpus", "empty.txt", "empty.txt"], "empty.txt and 1 more: holds no words"),
         (["--corpus", "empty.txt"], "holds no words"),
         (["--corpus", "empty.txt.gz"], "empty.txt.gz"),
         (["--corpus", "plain.gz"], "plain.gz"),

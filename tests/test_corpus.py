@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from parw2v import corpus as corpus_module
-from parw2v import reading, text
+from parw2v import reading, spool, text
 from parw2v.corpus import BlockPlan, Corpus, ScratchDirectory, encode_text, on_disk
 from parw2v.errors import CorpusError, VocabularyError
 from parw2v.files import process_lives
@@ -53,7 +53,7 @@ def raw_ids(corpus):
 @pytest.mark.parametrize("piece", [16, 300, 1 << 18])
 @pytest.mark.parametrize("seed", range(2))
 def test_encode_text_against_a_slow_loop(tmp_path, monkeypatch, stretch, piece, seed):
-    monkeypatch.setattr(reading, "STRETCH_WORDS", stretch)
+    monkeypatch.setattr(spool, "STRETCH_WORDS", stretch)
     monkeypatch.setattr(text, "PIECE_BYTES", piece)
     random_ = random.Random(f"{stretch} {piece} {seed}")
     lines = random_lines(random_, 8 if stretch < 10 else 30)
@@ -81,7 +81,7 @@ def test_encode_text_agrees_with_build_and_encode(tmp_path):
 
 
 def test_max_tokens_and_progress(tmp_path, monkeypatch):
-    monkeypatch.setattr(reading, "STRETCH_WORDS", 100)
+    monkeypatch.setattr(spool, "STRETCH_WORDS", 100)
     monkeypatch.setattr(text, "PIECE_BYTES", 64)
     lines = [["a", "b", "c"]] * 200
     (tmp_path / "text.txt").write_text("\n".join(map(" ".join, lines)))

@@ -1,6 +1,7 @@
 """A text read by many is the same text: words, order, ids and sentence ends; and readers may fail, die or be left."""
 
 import contextlib
+import gzip
 import os
 import random
 import signal
@@ -10,11 +11,12 @@ import numpy as np
 import pytest
 from conftest import runs, until, workers_of
 
-from parw2v import reading, text
+from parw2v import reading, spool, text
 from parw2v.corpus import Corpus, encode_text
 from parw2v.errors import CorpusError, VocabularyError
 from parw2v.pool import Result
 from parw2v.text import SENTENCE_END, read_tokens
+from parw2v.vocabulary import Vocabulary
 
 FEW_WORDS = 5
 """Of a sentence, where lines are to be cut often."""
@@ -114,7 +116,7 @@ def hostile(random_):
 @pytest.mark.parametrize("seed", range(60))
 def test_any_number_of_readers_makes_the_same_of_hostile_bytes(tiny, tmp_path, seed):
     random_ = random.Random(seed)
-    tiny.setattr(reading, "MAX_SENTENCE_WORDS", FEW_WORDS)
+    tiny.setattr(spool, "MAX_SENTENCE_WORDS", FEW_WORDS)
     source = tmp_path / "text.txt"
     source.write_bytes(hostile(random_))
     raw, min_count = random_.random() < 0.5, random_.choice([1, 2, 10])
@@ -122,7 +124,7 @@ def test_any_number_of_readers_makes_the_same_of_hostile_bytes(tiny, tmp_path, s
     if not isinstance(alone[0], type):
         assert alone == encoded_slowly(source, raw, min_count, FEW_WORDS)
     for readers in (2, 3, random_.randrange(4, 40), 1000):
-        tiny.setattr(reading, "STRETCH_WORDS", random_.choice([1, 2, 7, 100]))
+        tiny.setattr(spool, "STRETCH_WORDS", random_.choice([1, 2, 7, 100]))
         tiny.setattr(text, "PIECE_BYTES", random_.choice([4, 16, 1000]))
         tiny.setattr(text, "LONGEST_RUN", 1 << 22)
         assert encoded(source, tmp_path / "many", raw=raw, min_count=min_count, readers=readers) == alone
@@ -167,6 +169,49 @@ def test_a_long_line_is_cut_at_the_same_words(tiny, tmp_path, n_words):
     assert one == encoded_slowly(source, False, 2, 1000)
     for readers in (2, 3, 50):
         assert encoded(source, tmp_path / "out", min_count=2, readers=readers) == one
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_several_files_are_one_text_with_line_ends_between(tiny, tmp_path, seed):
+    random_ = random.Random(seed)
+    tiny.setattr(spool, "MAX_SENTENCE_WORDS", FEW_WORDS)
+    contents = [hostile(random_).removeprefix(b"\xef\xbb\xbf") for _ in range(random_.randrange(2, 6))]
+    joined, files = tmp_path / "joined.txt", []
+    joined.write_bytes(b"\n".join(contents))
+    for i, content in enumerate(contents):
+        packed = random_.random() < 0.3
+        files.append(tmp_path / f"{i}.{'gz' if packed else 'txt'}")
+        mark = random_.choice([b"", b"\xef\xbb\xbf"])  # each file may have one
+        files[-1].write_bytes(gzip.compress(mark + content) if packed else mark + content)
+    raw, min_count = random_.random() < 0.5, random_.choice([1, 2])
+    one = encoded(joined, tmp_path / "one", raw=raw, min_count=min_count, readers=1)
+    assert not isinstance(one[0], type)
+    for readers in (1, 2, 3, random_.randrange(4, 40), 1000):
+        assert encoded(files, tmp_path / "many", raw=raw, min_count=min_count, readers=readers) == one
+    half = encoded(joined, tmp_path / "one", raw=raw, min_count=1, max_tokens=17)
+    assert encoded(files, tmp_path / "many", raw=raw, min_count=1, max_tokens=17, readers=3) == half
+
+
+def test_processes_read_several_files(long_text, tmp_path):
+    packed = tmp_path / "packed.gz"
+    packed.write_bytes(gzip.compress(long_text.read_bytes()))
+    files = [long_text, packed, long_text]
+    many = encoded(files, tmp_path / "out", min_count=2, readers=3)
+    assert many == encoded(files, tmp_path / "out", min_count=2, readers=1)
+    assert sum(many[1]) == len(many[2]) > 3 * len(encoded(long_text, tmp_path / "out", min_count=6)[2])
+
+
+def test_a_given_vocabulary_is_used_instead_of_counting(tiny, tmp_path):
+    source = tmp_path / "text.txt"
+    source.write_text(("b a c\nc rare " + "x" * 500 + "\n\nnothing\na a b\n") * 9)
+    words = ["c", "new york", "a", "\n", "x" * 500, "", "e\0f", "unseen", "\ud800"]
+    known = Vocabulary.from_lists(words, list(range(50, 50 - len(words), -1)), 3)
+    for readers in (1, 2, 7):
+        vocab, corpus = encode_text(source, tmp_path, vocabulary=known, readers=readers)
+        assert vocab is known
+        assert [sentence.tolist() for sentence in corpus.sentences()] == [[2, 0], [0], [2, 2]] * 9
+    with pytest.raises(CorpusError, match=r"text\.txt: holds no word of the vocabulary"):
+        encode_text(source, tmp_path, vocabulary=Vocabulary.from_lists(["new york", "unseen"], [2, 1]))
 
 
 def test_what_one_process_reads_alone(tmp_path, monkeypatch):

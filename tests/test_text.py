@@ -13,7 +13,8 @@ import pytest
 
 from parw2v import text
 from parw2v.errors import CorpusError, SettingsError
-from parw2v.text import SENTENCE_END, Tokens, cuts, is_plain, normalised, pieces, read_tokens, sentences_of
+from parw2v.sentences import sentences_of
+from parw2v.text import SENTENCE_END, Tokens, cuts, is_plain, normalised, pieces, read_tokens
 
 SMALL_PIECE = 8
 SMALL_RUN = 64

@@ -91,12 +91,46 @@ def test_encode_cuts_long_sentences_before_dropping_words():
     assert [len(sentence) for sentence in corpus.sentences()] == [400, 100]
 
 
+def test_built_from_files_as_from_texts(tmp_path):
+    texts = ["Don't stop!", "don't, Zoë"]
+    for i, text in enumerate(texts):
+        (tmp_path / f"{i}.txt").write_text(text)
+    files = [tmp_path / "0.txt", tmp_path / "1.txt"]
+    for source in (texts, files, tmp_path / "*.txt", str(tmp_path / "[01].txt")):
+        vocab = Vocabulary(2)
+        assert vocab.build(source) is vocab
+        assert (vocab.words, vocab.counts.tolist()) == (["don", "t"], [2, 2])
+        assert vocab.index == {"don": 0, "t": 1}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0.txt", "1.txt"]
+
+
+def test_pruned_is_what_would_have_been_built():
+    whole = Vocabulary(1).build(TEXT)
+    for min_count in (1, 2):
+        pruned, built = whole.pruned(min_count), Vocabulary(min_count).build(TEXT)
+        assert (pruned.words, pruned.counts.tolist()) == (built.words, built.counts.tolist())
+        assert (pruned.index, pruned.min_count) == (built.index, min_count)
+    assert whole.pruned(max_size=3).words == ["a", "b", "e"]
+    assert whole.pruned(max_size=99).words == whole.words
+    assert whole.pruned(2, 2).words == ["a", "b"]
+    assert len(whole) == 6
+    for min_count, max_size, message in (
+        (3, None, "only 1 of 6 words occur at least 3 times"),
+        (None, 1, "max_size is 1"),
+        (0, None, "min_count is 0"),
+    ):
+        with pytest.raises(VocabularyError, match=message):
+            whole.pruned(min_count, max_size)
+    with pytest.raises(VocabularyError, match="min_count is 1, but the words below 2 were left out"):
+        whole.pruned(2).pruned(1)
+
+
 # ---------------------------------------------------------------------------------------------------- files
 
 
 def test_round_trip(tmp_path):
     hostile = ["$x^$", "\x1b[31m", "</script>", "한국어", 'a\nb\tc"', "\u202eabc", "\ud800", "\u0301", "b"]
-    vocab = Vocabulary(1).build([word for i, word in enumerate(hostile) for _ in range(20 - i)])
+    vocab = Vocabulary(1).build([[word] * (20 - i) for i, word in enumerate(hostile)])
     assert vocab.words == hostile
     path = vocab.save(tmp_path / "deep" / "vocab.json")
     again = Vocabulary.load(path)

@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import NamedTuple
 
 from parw2v.arguments import EXIT_ERROR, EXIT_INTERRUPTED, Help, Parser, underscored
-from parw2v.commands import convert, data, evaluate, info, query, train
+from parw2v.commands import convert, data, evaluate, info, query, train, vocab
 from parw2v.errors import Parw2vError
 from parw2v.version import __version__
 
@@ -42,6 +42,7 @@ COMMANDS = {
     "info": Command(info, "say what a model holds and how it was trained", info.EXAMPLES),
     "export": Command(convert, "write a model's vectors for other programs", convert.EXPORT_EXAMPLES),
     "import": Command(convert, "read vectors of other programs as a model", convert.IMPORT_EXAMPLES),
+    "vocab": Command(vocab, "count the words of a text, look at them, prune them", vocab.EXAMPLES),
     "data": Command(data, "list the published data sets that have a name here, or fetch them", data.EXAMPLES),
 }
 

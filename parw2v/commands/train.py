@@ -20,6 +20,14 @@ from parw2v.cache import CorpusCache, corpus_key, default_directory
 from parw2v.checkpoint import remove_checkpoints
 from parw2v.commands.evaluator import Evaluator
 from parw2v.commands.runlog import RunLog
+from parw2v.commands.texts import (
+    DEFAULT_MIN_COUNT,
+    OneOrMore,
+    add_reading_flags,
+    corpus_names,
+    named_texts,
+    reading_bar,
+)
 from parw2v.config import OBJECTIVES, TrainSettings
 from parw2v.console import duration, show_progress
 from parw2v.corpus import Corpus, ScratchDirectory, encode_text
@@ -35,6 +43,7 @@ EXAMPLES = """\
 parw2v train --corpus sample --min_count 2 --epochs 10 --evaluate --plot
 parw2v train --corpus text8 --out results/text8 --evaluate
 parw2v train --corpus mytext.txt.gz --model cbow --dim 200 --workers 8
+parw2v train --corpus intro.txt 'news/*.gz' --vocab words.json
 zcat *.gz | parw2v train --corpus - --out results/mine"""
 
 
@@ -45,11 +54,15 @@ def add_train_flags(parser: argparse.ArgumentParser) -> None:
         "--corpus",
         metavar="TEXT",
         required=True,
-        help="sample (built in), text8 (downloaded once), a text file (.gz, .bz2 and .xz too), or - for standard input",
+        nargs="+",
+        action=OneOrMore,
+        help="sample (built in), text8 (downloaded once), text files (.gz, .bz2 and .xz too) or quoted patterns such as "
+        "'dir/*.gz', read in order, or - for standard input",
     )
-    data.add_argument("--raw", action="store_true", help="take words as they stand between spaces instead of cleaning")
-    data.add_argument("--max_tokens", type=int, metavar="N", help="read only the first N words")
-    data.add_argument("--data_dir", type=Path, default=Path("data"), metavar="DIR", help="where data sets are kept")
+    add_reading_flags(data)
+    data.add_argument(
+        "--vocab", type=Path, metavar="FILE", help="take words and counts from this vocabulary instead of counting"
+    )
     data.add_argument(
         "--cache_dir",
         type=Path,
@@ -64,7 +77,12 @@ def add_train_flags(parser: argparse.ArgumentParser) -> None:
     model.add_argument("--dim", type=int, default=100, metavar="D", help="dimensions of a vector")
     model.add_argument("--neg", type=int, default=5, metavar="K", help="negative samples for each positive pair")
     setting_flags(model, "window")
-    model.add_argument("--min_count", type=int, default=5, metavar="N", help="leave out words that occur less often")
+    model.add_argument(
+        "--min_count",
+        type=int,
+        metavar="N",
+        help="leave out words that occur less often (default: 5, or what --vocab was made with)",
+    )
 
     training = parser.add_argument_group("training")
     names = ("epochs", "lr", "lr_min", "batch_size", "sample", "sample_rule", "seed", "workers", "max_restarts")
@@ -167,7 +185,7 @@ def _remove_unfinished(out: Path, checkpoints: Path) -> None:
 def _cache(arguments: argparse.Namespace) -> contextlib.AbstractContextManager[CorpusCache | None]:
     """The cache of encoded corpora, if there is to be one."""
     directory = arguments.cache_dir or default_directory()
-    if directory is None or arguments.no_cache or arguments.corpus in ("sample", "-"):
+    if directory is None or arguments.no_cache or not {"sample", "-"}.isdisjoint(corpus_names(arguments)):
         return contextlib.nullcontext()
     return CorpusCache(directory, lambda text: _say(arguments, f"parw2v: warning: {text}"))
 
@@ -176,25 +194,18 @@ def _encode(
     arguments: argparse.Namespace, readers: int, scratch: Path, cache: CorpusCache | None
 ) -> tuple[Vocabulary, Corpus]:
     """Find the text, and take its encoded form from the cache or read it and leave it encoded in `scratch`."""
-    source: str | Path = arguments.corpus
-    if source == "text8":
-        from parw2v.datasets import fetch_text8
-
-        source = fetch_text8(arguments.data_dir, quiet=arguments.quiet)
-    elif source == "sample":
-        from parw2v.sample import sample_text
-
-        source = scratch / "sample.txt"
-        source.write_text(sample_text(), encoding="utf-8")
+    vocabulary = _given_vocabulary(arguments)
+    files = named_texts(corpus_names(arguments), scratch, arguments)
     started = time.perf_counter()
     how: dict[str, Any] = {"min_count": arguments.min_count, "raw": arguments.raw, "max_tokens": arguments.max_tokens}
-    key = corpus_key(source, **how) if cache else None
+    how["vocabulary"] = vocabulary
+    key = corpus_key(files, **how) if cache else None
     if cache and key and (found := cache.find(key)):
         vocab, corpus = found
         _say(arguments, f"{len(corpus):,} words of {len(vocab):,} kinds, read earlier ({cache.directory})")
         return found
-    with _reading_bar(arguments) as advance:
-        vocab, corpus = encode_text(source, scratch, **how, progress=advance, readers=readers)
+    with reading_bar(quiet=arguments.quiet) as advance:
+        vocab, corpus = encode_text(files, scratch, **how, progress=advance, readers=readers)
     took = duration(time.perf_counter() - started)
     _say(arguments, f"read {len(corpus):,} words of {len(vocab):,} kinds in {took}")
     if cache and key:
@@ -202,20 +213,16 @@ def _encode(
     return vocab, corpus
 
 
-@contextlib.contextmanager
-def _reading_bar(arguments: argparse.Namespace) -> Iterator[Callable[[int], None]]:
-    """Show on a terminal how many words have been read; yields who is to be told."""
-    if arguments.quiet or not sys.stderr.isatty():
-        yield lambda words: None
-        return
-    from tqdm import tqdm
-
-    with tqdm(unit=" words", unit_scale=True, desc="reading", leave=False) as bar:
-
-        def advance(words: int) -> None:
-            bar.update(words - bar.n)
-
-        yield advance
+def _given_vocabulary(arguments: argparse.Namespace) -> Vocabulary | None:
+    """The vocabulary of ``--vocab``, pruned if ``--min_count`` asks for it; decides what the latter is."""
+    if arguments.vocab is None:
+        arguments.min_count = DEFAULT_MIN_COUNT if arguments.min_count is None else arguments.min_count
+        return None
+    vocabulary = Vocabulary.load(arguments.vocab)
+    if arguments.min_count is not None:
+        vocabulary = vocabulary.pruned(arguments.min_count)
+    arguments.min_count = vocabulary.min_count
+    return vocabulary
 
 
 def _settings_record(arguments: argparse.Namespace, settings: TrainSettings, trainer: Trainer) -> dict[str, Any]:
