@@ -351,6 +351,15 @@ def test_reports_come_in_order_and_agree(sample):
         assert 0 <= report.epoch < 2
 
 
+def test_epochs_end_in_order():
+    """Also where one of a single block is done before the one that began earlier."""
+    sentences = [["a", "b", "c", "d"]] * 1000
+    vocab = Vocabulary(min_count=1).build(sentences)
+    trainer = trainer_of((vocab, vocab.encode(sentences)), dim=2, workers=3, epochs=300, sample=0)
+    assert trainer.plan.n_blocks == 1
+    assert [report.epoch for report in of_kind(EpochEnd, drain(trainer))] == list(range(300))
+
+
 def test_vectors_can_be_copied_at_an_epochs_end(small):
     trainer = trainer_of(small)
     copies = []
