@@ -20,7 +20,7 @@ import numpy as np
 
 from parw2v.arraytypes import FloatArray
 from parw2v.blas import blas_path
-from parw2v.checkpoint import RunState, Tally, save_checkpoint
+from parw2v.checkpoint import RunState, Tally, finished_settings, save_checkpoint
 from parw2v.config import TrainSettings
 from parw2v.corpus import BlockPlan
 from parw2v.errors import DivergedError, WorkerError
@@ -168,9 +168,12 @@ class Coordinator:
             raise
         self._check_finite()
         self._take_over()
-        loss = self.state.loss_history[-1].loss
+        state = self.state
+        self.run.model.settings = finished_settings(state)
+        loss = state.loss_history[-1].loss
         stretch = seconds - self.clock.seconds_before
-        yield Finished(self.state.raw_words, self.state.kept_words, seconds, stretch, loss, self.peak_memory)
+        memory, before = self.peak_memory, state.words_before
+        yield Finished(state.raw_words, state.kept_words, seconds, stretch, loss, memory, before)
 
     # ------------------------------------------------------------------------------------------ blocks
 
@@ -219,7 +222,7 @@ class Coordinator:
         while (tally := self.epochs.get(self.epoch)) and tally.blocks == self.n_blocks:  # in order
             del self.epochs[self.epoch]
             self.epoch += 1
-            yield EpochEnd(self.epoch - 1, self.run.settings.epochs, tally.loss, lambda: self._vectors()[0])
+            yield EpochEnd(self.epoch - 1, self.run.settings.epochs, tally.loss, self._vectors)
 
     def _logged(self, epoch: int) -> Logged:
         state = self.state
