@@ -13,6 +13,8 @@ from parw2v.version import __version__
 
 if TYPE_CHECKING:
     from parw2v.config import TrainSettings as TrainSettings
+    from parw2v.continuation import start_from as start_from
+    from parw2v.continuation import updated_model as updated_model
     from parw2v.corpus import Corpus as Corpus
     from parw2v.corpus import encode_text as encode_text
     from parw2v.datasets import fetch_text8 as fetch_text8
@@ -38,6 +40,8 @@ _HOME = {
     "fetch_text8": "datasets",
     "full_report": "report",
     "load_sample_corpus": "sample",
+    "start_from": "continuation",
+    "updated_model": "continuation",
 }
 
 __all__ = ["__version__", *_HOME]
