@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from parw2v.arguments import EXIT_ERROR, EXIT_INTERRUPTED, Help, Parser, underscored
 from parw2v.commands import train
+from parw2v.commands.configfile import apply_config, config_path
 from parw2v.errors import Parw2vError
 from parw2v.version import __version__
 
@@ -97,7 +98,20 @@ def parse(argv: list[str]) -> argparse.Namespace:
     argv = [underscored(argument) for argument in argv]
     if argv and argv[0] not in (*COMMANDS, "-h", "--help", "--version") and argv[0].startswith("-"):
         argv = ["train", *argv]
-    return _parser().parse_args(argv or ["--help"])
+    parser = _parser()
+    if argv and argv[0] in COMMANDS and (path := config_path(argv)):
+        command = _command_parsers(parser)[argv[0]]
+        if any(action.dest == "config" for action in command._actions):
+            try:
+                apply_config(command, path)
+            except Parw2vError as error:
+                command.error(str(error))
+    return parser.parse_args(argv or ["--help"])
+
+
+def _command_parsers(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    [action] = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    return action.choices
 
 
 def _parser() -> argparse.ArgumentParser:
