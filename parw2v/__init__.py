@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from parw2v.bars import plot_analogies as plot_analogies
     from parw2v.catalogue import fetch_dataset as fetch_dataset
     from parw2v.config import TrainSettings as TrainSettings
+    from parw2v.continuation import start_from as start_from
+    from parw2v.continuation import updated_model as updated_model
     from parw2v.corpus import Corpus as Corpus
     from parw2v.corpus import encode_text as encode_text
     from parw2v.datasets import fetch_text8 as fetch_text8
@@ -52,6 +54,8 @@ _HOME = {
     "load_vectors": "formats",
     "plot_analogies": "bars",
     "train": "training",
+    "start_from": "continuation",
+    "updated_model": "continuation",
 }
 
 __all__ = ["__version__", *_HOME]

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from parw2v.corpus import BlockPlan
 from parw2v.errors import ModelError
 from parw2v.files import atomic_write
 from parw2v.model import Word2Vec
@@ -61,6 +62,8 @@ class RunState:
     raw_words, kept_words, steps : int
         Trained so far.
     train_seconds : float
+    words_before : int
+        Raw words of a finished run that this one went on with; `train_seconds` and `loss_history` do not hold them.
     epoch, stretch : Tally
         Loss of the current epoch, and since the last point of the history.
     loss_history : list of LossPoint
@@ -75,6 +78,37 @@ class RunState:
     epoch: Tally = field(default_factory=Tally)
     stretch: Tally = field(default_factory=Tally)
     loss_history: list[LossPoint] = field(default_factory=list)
+    words_before: int = 0
+
+
+def finished_settings(state: RunState) -> dict[str, Any]:
+    """What a model keeps of the run that made it: its identity, and the words it was trained on.
+
+    No times: a run gives the same file again.
+    """
+    return state.identity | {"finished": {"raw_words": state.raw_words, "kept_words": state.kept_words}}
+
+
+def state_of_finished(model: Word2Vec, identity: dict[str, Any], plan: BlockPlan) -> RunState:
+    """Where a run of more epochs stands that goes on with the model of a finished one.
+
+    Raises
+    ------
+    ModelError
+        The model is no finished run's, its run was another one, or it has had all the epochs there are to be.
+    """
+    saved = dict(model.settings)
+    done = saved.pop("finished", None)
+    if not isinstance(done, dict) or type(done.get("kept_words")) is not int or type(saved.get("epochs")) is not int:
+        raise ModelError("the model is not that of a finished run, so it cannot be resumed; leave out --resume")
+    check_same_run("the model", saved, identity)
+    epochs = saved["epochs"]
+    if epochs == identity["epochs"]:
+        raise ModelError(
+            f"the model has had its {epochs} epochs; give more --epochs, or leave out --resume to train anew"
+        )
+    words = epochs * plan.n_words
+    return RunState(identity, epochs * plan.n_blocks, words, done["kept_words"], words_before=words)
 
 
 def save_checkpoint(directory: Path, model: Word2Vec, state: RunState) -> Path:
@@ -119,16 +153,22 @@ def load_checkpoint(directory: Path, identity: dict[str, Any]) -> tuple[Word2Vec
     return None
 
 
-def check_same_run(path: Path, saved: dict[str, Any], current: dict[str, Any]) -> None:
-    """Refuse to continue something else, naming what differs."""
+def check_same_run(path: Path | str, saved: dict[str, Any], current: dict[str, Any]) -> None:
+    """Refuse to continue something else, naming what differs. Only the number of epochs may be larger than it was."""
     hashes = ("vocabulary", "corpus")  # named last: a setting that explains them says more
     for name in sorted(saved.keys() | current.keys(), key=lambda name: (name in hashes, name)):
+        if name == "epochs" and _is_more(current.get(name), than=saved.get(name)):
+            continue
         if saved.get(name) != current.get(name):
             was, now = (str(value.get(name))[:40] for value in (saved, current))
             raise ModelError(
                 f"{path}: was trained with {name} {was}, this run has {now}; "
                 "give the settings and text it was started with, or another --out"
             )
+
+
+def _is_more(epochs: Any, than: Any) -> bool:
+    return type(epochs) is type(than) is int and epochs > than
 
 
 def _read(path: Path) -> tuple[Word2Vec, RunState]:
@@ -139,9 +179,10 @@ def _read(path: Path) -> tuple[Word2Vec, RunState]:
         history = [LossPoint(*point) for point in record.pop("loss_history")]
         epoch, stretch = Tally(**record.pop("epoch")), Tally(**record.pop("stretch"))
         state = RunState(**record, epoch=epoch, stretch=stretch, loss_history=history)
+        counters = state.next_task, state.raw_words, state.kept_words, state.steps, state.words_before
         if not isinstance(state.identity, dict):
             raise ValueError("its identity is not a table")
-        if any(type(n) is not int or n < 0 for n in (state.next_task, state.raw_words, state.kept_words, state.steps)):
+        if any(type(n) is not int or n < 0 for n in counters):
             raise ValueError("its counters are not whole numbers")
     except (AttributeError, KeyError, ValueError, TypeError, RecursionError) as error:
         raise ModelError(f"{path}: is not a checkpoint ({error})") from error
@@ -153,6 +194,11 @@ def _checkpoints(directory: Path) -> list[Path]:
     if not directory.is_dir():
         return []
     return sorted(path for path in directory.iterdir() if re.fullmatch(r"\d{9}\.npz", path.name))
+
+
+def has_checkpoints(directory: Path) -> bool:
+    """Whether there is any, damaged ones included."""
+    return bool(_checkpoints(directory))
 
 
 def remove_checkpoints(directory: Path) -> None:

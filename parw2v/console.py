@@ -67,7 +67,7 @@ def sentence(report: Report) -> str | None:
             return f"stopped after {report.done_words:,} words{where}"
         case Finished():
             return (
-                f"trained {report.raw_words:,} words in {duration(report.train_seconds)}: "
+                f"trained {report.raw_words - report.words_before:,} words in {duration(report.train_seconds)}: "
                 f"{report.words_per_second:,.0f} words/s, loss {report.loss:.4f}, {report.peak_memory / 2**20:,.0f} MB"
             )
         case _:

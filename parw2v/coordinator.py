@@ -20,7 +20,7 @@ import numpy as np
 
 from parw2v.arraytypes import FloatArray
 from parw2v.blas import blas_path
-from parw2v.checkpoint import RunState, Tally, save_checkpoint
+from parw2v.checkpoint import RunState, Tally, finished_settings, save_checkpoint
 from parw2v.config import TrainSettings
 from parw2v.corpus import BlockPlan
 from parw2v.errors import DivergedError, WorkerError
@@ -114,8 +114,9 @@ class Coordinator:
         self.lost: deque[BlockTask] = deque()  # blocks of workers that died
         self.in_flight = 0
         self.words_of_worker = [0] * run.settings.n_workers
-        # The loss of each epoch under way; blocks of the next may finish before the last of this one.
-        self.epochs = {self.issued // self.n_blocks: self.state.epoch}
+        # The loss of each epoch under way; blocks of the next may finish, all of them even, before the last of this one.
+        self.epoch = self.issued // self.n_blocks
+        self.epochs = {self.epoch: self.state.epoch}
         self.checkpoint_task = self.state.next_task
         self.saving: Future[Path] | None = None
         self.saving_words = 0
@@ -171,9 +172,12 @@ class Coordinator:
             raise
         self._check_finite()
         self._take_over()
-        loss = self.state.loss_history[-1].loss
+        state = self.state
+        self.run.model.settings = finished_settings(state)
+        loss = state.loss_history[-1].loss
         stretch = seconds - self.clock.seconds_before
-        yield Finished(self.state.raw_words, self.state.kept_words, seconds, stretch, loss, self.peak_memory)
+        memory, before = self.peak_memory, state.words_before
+        yield Finished(state.raw_words, state.kept_words, seconds, stretch, loss, memory, before)
 
     # ------------------------------------------------------------------------------------------ blocks
 
@@ -218,11 +222,11 @@ class Coordinator:
         state.stretch.add(*loss)
         if state.stretch.steps >= self.run.steps_a_record or state.next_task == self.run.n_tasks:
             yield self._logged(task.epoch)
-        tally = self.epochs.setdefault(task.epoch, Tally())
-        tally.add(*loss)
-        if tally.blocks == self.n_blocks:
-            del self.epochs[task.epoch]
-            yield EpochEnd(task.epoch, self.run.settings.epochs, tally.loss, lambda: self._vectors()[0])
+        self.epochs.setdefault(task.epoch, Tally()).add(*loss)
+        while (tally := self.epochs.get(self.epoch)) and tally.blocks == self.n_blocks:  # in order
+            del self.epochs[self.epoch]
+            self.epoch += 1
+            yield EpochEnd(self.epoch - 1, self.run.settings.epochs, tally.loss, self._vectors)
 
     def _logged(self, epoch: int) -> Logged:
         state = self.state

@@ -43,6 +43,9 @@ BLOCKS_IN_AN_EPOCH = 32
 _SEPARATED = re.compile("[ \n\0]")
 """What no word of a text holds; one that was given by hand may."""
 
+_STRETCH_WORDS = 1 << 20
+"""Words of a corpus that are given other ids at a time."""
+
 
 @dataclass(frozen=True)
 class BlockPlan:
@@ -193,6 +196,47 @@ class Corpus:
             raise CorpusError(
                 f"{self.path}: the encoded corpus changed or vanished while it was used ({error})"
             ) from error
+
+    def renumbered(self, new_ids: TokenArray, path: Path | None = None) -> Corpus:
+        """The same text with other ids, a stretch of it in memory at a time if it goes to a file.
+
+        Parameters
+        ----------
+        new_ids : (V,) int32
+            The new id of each id; -1 leaves the word out.
+        path : Path, optional
+            Where the new corpus goes; it stays in memory if not given.
+
+        Raises
+        ------
+        CorpusError
+            The file cannot be written.
+        """
+        if path is None:
+            return Corpus(np.concatenate([np.zeros(0, np.int32), *self._renumbered(new_ids)]))
+        try:
+            with path.open("wb") as file:
+                for stretch in self._renumbered(new_ids):
+                    file.write(stretch.data)
+        except OSError as error:
+            raise CorpusError(f"{path}: cannot be written ({error.strerror or error})") from error
+        return Corpus(path=path)
+
+    def _renumbered(self, new_ids: TokenArray) -> Iterator[TokenArray]:
+        start = 0
+        while start < len(self):
+            ids = self._map()
+            stop = self._sentence_start(ids, start + _STRETCH_WORDS)
+            ends = ids[start:stop] < 0
+            new = np.take(new_ids, np.where(ends, ~ids[start:stop], ids[start:stop]))
+            kept = np.flatnonzero(new >= 0)
+            sentence: CountArray = (
+                np.cumsum(ends)[kept] - ends[kept]
+            )  # the last word belongs to the sentence that it ends
+            new = new[kept]
+            last = np.append(sentence[1:] != sentence[:-1], [True])[: len(new)]
+            yield np.where(last, ~new, new)
+            start = stop
 
     def save(self, path: Path) -> Corpus:
         """Write the ids to a file; returns the corpus that maps it."""

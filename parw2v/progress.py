@@ -65,8 +65,12 @@ class EpochEnd:
     epoch: int
     epochs: int
     loss: float
-    copy_vectors: Callable[[], FloatArray]
-    """Copies W_in as it is now, (V, D); to be called before the next report is asked for."""
+    copy_matrices: Callable[[], tuple[FloatArray, FloatArray]]
+    """Copies W_in and W_out as they are now, (V, D) each; to be called before the next report is asked for."""
+
+    def copy_vectors(self) -> FloatArray:
+        """W_in of `copy_matrices`."""
+        return self.copy_matrices()[0]
 
 
 @dataclass(frozen=True)
@@ -106,10 +110,12 @@ class Finished:
     loss: float
     peak_memory: int
     """Bytes of all processes, shared pages counted once."""
+    words_before: int = 0
+    """Of `raw_words`, those of a finished run that this one went on with: `train_seconds` does not hold their time."""
 
     @property
     def words_per_second(self) -> float:
-        return self.raw_words / self.train_seconds
+        return (self.raw_words - self.words_before) / self.train_seconds
 
 
 Report: TypeAlias = Started | Progress | Logged | EpochEnd | CheckpointSaved | WorkerReplaced | Stopped | Finished

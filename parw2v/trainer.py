@@ -15,28 +15,32 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from parw2v.arraytypes import AnyArray, FloatArray
 from parw2v.blas import worker_environment
-from parw2v.checkpoint import RunState, load_checkpoint
+from parw2v.checkpoint import RunState, load_checkpoint, state_of_finished
 from parw2v.config import TrainSettings
 from parw2v.coordinator import Coordinator, Run
 from parw2v.corpus import BlockPlan, Corpus, on_disk
 from parw2v.errors import CorpusError, SettingsError
 from parw2v.model import Word2Vec
 from parw2v.pool import Pool
-from parw2v.progress import Finished, LossPoint, Report
+from parw2v.progress import EpochEnd, Finished, LossPoint, Report
 from parw2v.sampling import keep_probabilities, noise_table
+from parw2v.schedule import learning_rate
 from parw2v.shared import SharedArrays
 from parw2v.vocabulary import Vocabulary
 from parw2v.worker import WorkerSetup
+
+EpochCallback: TypeAlias = Callable[[int, float, Callable[[], Word2Vec]], object]
+"""Called at the end of an epoch, see `Trainer.train`."""
 
 _WITHOUT_EFFECT = ("workers", "log_every", "checkpoint_every", "max_restarts")
 """Settings that may change when a run is resumed."""
@@ -59,8 +63,11 @@ class Trainer:
     checkpoint_dir : path, optional
         Where checkpoints go: one at an epoch's end, unless it would take more than a twentieth of the time since the one
         before, and one every ``settings.checkpoint_every`` seconds. None writes none.
-    resume : bool
-        Continue from the newest checkpoint in `checkpoint_dir`, if there is one.
+    resume : bool or Word2Vec
+        Continue from the newest checkpoint in `checkpoint_dir`, if there is one. A model given here is that of a finished
+        run of the same settings; where there is no checkpoint, its run goes on. There may be more epochs than there
+        were: the learning rate goes on where it would stand if there had been so many from the start. After a finished
+        run it thus rises once, and falls to the floor again.
 
     Attributes
     ----------
@@ -69,6 +76,8 @@ class Trainer:
         trained.
     warnings : list of str
         What was passed over when resuming.
+    epochs_before : int or None
+        How many epochs the run was to have that is continued; None where none is.
     """
 
     def __init__(
@@ -79,7 +88,7 @@ class Trainer:
         n_epochs: int | None = None,
         settings: TrainSettings | None = None,
         checkpoint_dir: str | Path | None = None,
-        resume: bool = False,
+        resume: bool | Word2Vec = False,
     ) -> None:
         settings = settings or TrainSettings()
         if n_epochs is not None:
@@ -88,18 +97,33 @@ class Trainer:
             raise SettingsError("the model was made for another vocabulary; give Trainer the model's own")
         if len(corpus) < 2:
             raise CorpusError(f"the corpus has {len(corpus)} words of the vocabulary; nothing can be learnt from it")
-        if resume and checkpoint_dir is None:
-            raise SettingsError("resume needs checkpoint_dir")
+        if resume and checkpoint_dir is None and not isinstance(resume, Word2Vec):
+            raise SettingsError("resume needs checkpoint_dir, or the model of a finished run")
         self.model, self.vocab, self.corpus, self.settings = model, vocab, corpus, settings
         self.lr = settings.learning_rate(model.objective)
         self.checkpoint_dir = None if checkpoint_dir is None else Path(checkpoint_dir)
         self.warnings: list[str] = []
         self.state = RunState(self._identity())
-        if resume and self.checkpoint_dir and (found := load_checkpoint(self.checkpoint_dir, self.state.identity)):
-            saved, self.state, self.warnings = found
-            model.W_in, model.W_out = saved.W_in, saved.W_out
-            model.forget_units()
+        self.epochs_before: int | None = None
+        if resume:
+            self._resume(resume)
         self._stop = threading.Event()
+
+    def _resume(self, source: bool | Word2Vec) -> None:
+        """Take over vectors and state from the newest checkpoint, or from the model of a finished run."""
+        identity, model = self.state.identity, self.model
+        if self.checkpoint_dir and (found := load_checkpoint(self.checkpoint_dir, identity)):
+            saved, self.state, self.warnings = found
+            self.epochs_before = self.state.identity["epochs"]
+            self.state.identity = identity
+        elif isinstance(source, Word2Vec):
+            saved = source
+            self.state = state_of_finished(saved, identity, self.plan)
+            self.epochs_before = saved.settings["epochs"]
+        else:
+            return
+        model.W_in, model.W_out = saved.W_in, saved.W_out
+        model.forget_units()
 
     @property
     def plan(self) -> BlockPlan:
@@ -115,6 +139,11 @@ class Trainer:
     def loss_history(self) -> list[LossPoint]:
         return self.state.loss_history
 
+    @property
+    def lr_now(self) -> float:
+        """The learning rate at the words trained so far."""
+        return learning_rate(self.state.raw_words, self.total_words, self.lr, self.settings.lr_min)
+
     def _identity(self) -> dict[str, Any]:
         """All that decides what the run computes."""
         settings = {k: v for k, v in self.settings.to_dict().items() if k not in _WITHOUT_EFFECT}
@@ -128,12 +157,23 @@ class Trainer:
             "corpus": self.corpus.fingerprint,
         }
 
-    def train(self, quiet: bool = False) -> Finished:
+    def train(self, quiet: bool = False, on_epoch: Sequence[EpochCallback] = ()) -> Finished:
         """Train to the end, with a progress bar on standard error unless `quiet`.
+
+        Parameters
+        ----------
+        quiet : bool
+        on_epoch : sequence of callables
+            Each is called at the end of every epoch as ``f(epoch, loss, snapshot)``: the number of the epoch, from 0, its
+            mean loss in nats, and a function without arguments that returns a copy of the model as it is now. The copy is
+            made when it is first asked for, once for all; only while the calls last. Workers go on meanwhile, for a block
+            or two each, so a copy may hold the first steps of the next epoch.
 
         Raises
         ------
         DivergedError, WorkerError, SharedMemoryError
+        Exception
+            Whatever a callable raises, after the workers have been ended; the model holds the vectors as they were.
         KeyboardInterrupt
             The model then holds the vectors as they were.
         """
@@ -142,6 +182,10 @@ class Trainer:
         finished = None
         with closing(self.reports()) as reports:  # else workers live on with the traceback of an error shown in between
             for report in show_progress(reports, quiet=quiet):
+                if isinstance(report, EpochEnd) and on_epoch:
+                    with closing(_Snapshot(self.model, self.state.identity, report)) as snapshot:
+                        for function in on_epoch:
+                            function(report.epoch, report.loss, snapshot)
                 if isinstance(report, Finished):
                     finished = report
         if finished is None:
@@ -188,6 +232,25 @@ class Trainer:
             pool = Pool("parw2v.worker:prepare", settings.n_workers, setup, environment, settings.max_restarts)
             with pool, ThreadPoolExecutor(1) as writer:
                 yield from Coordinator(run, shared, pool, writer).reports()
+
+
+class _Snapshot:
+    """Copies the model when it is first called; not after it was closed, for the shared memory may be gone then."""
+
+    def __init__(self, model: Word2Vec, settings: dict[str, Any], end: EpochEnd) -> None:
+        self._model, self._settings, self._end, self._closed = model, settings, end, False
+        self._copy: Word2Vec | None = None
+
+    def __call__(self) -> Word2Vec:
+        if self._copy is None:
+            if self._closed:
+                raise SettingsError("the epoch is over; call for a snapshot while the callback runs")
+            self._copy = self._model.with_vectors(*self._end.copy_matrices())
+            self._copy.settings = self._settings
+        return self._copy
+
+    def close(self) -> None:
+        self._closed = True
 
 
 def _shared_arrays(model: Word2Vec, vocab: Vocabulary, keep: FloatArray, n_workers: int) -> SharedArrays:

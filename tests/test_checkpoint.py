@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -11,9 +12,12 @@ from parw2v.checkpoint import (
     RunState,
     Tally,
     check_same_run,
+    finished_settings,
+    has_checkpoints,
     load_checkpoint,
     remove_checkpoints,
     save_checkpoint,
+    state_of_finished,
 )
 from parw2v.errors import ModelError, Parw2vError
 from parw2v.model import Word2Vec
@@ -147,6 +151,51 @@ def test_another_run_is_refused(model, tmp_path, change, message):
     assert names(tmp_path) == ["000000001.npz"]
 
 
+def test_epochs_may_grow(model, tmp_path):
+    path = save_checkpoint(tmp_path, model, replace(state_at(1), identity=IDENTITY | {"epochs": 3}))
+    for epochs in (3, 4):
+        assert load_checkpoint(tmp_path, IDENTITY | {"epochs": epochs})[1].next_task == 1
+    for saved, now in ((3, 2), (3, None), ("3", 4), (3, "4"), (None, 4), (True, 4)):
+        with pytest.raises(ModelError, match=f"trained with epochs {saved}, this run has {now}"):
+            check_same_run(path, {"epochs": saved}, {"epochs": now})
+
+
+class Plan(NamedTuple):
+    n_blocks: int
+    n_words: int
+
+
+def test_a_finished_run_goes_on_from_its_model(model):
+    model.settings = finished_settings(state_at(8, identity=IDENTITY | {"epochs": 2}))
+    assert json.loads(json.dumps(model.settings)) == model.settings
+    state = state_of_finished(model, IDENTITY | {"epochs": 5}, Plan(4, 1000))
+    assert state == RunState(IDENTITY | {"epochs": 5}, 8, 2000, 2400, words_before=2000)
+    with pytest.raises(ModelError, match=r"has had its 2 epochs; give more --epochs"):
+        state_of_finished(model, IDENTITY | {"epochs": 2}, Plan(4, 1000))
+    with pytest.raises(ModelError, match=r"trained with epochs 2, this run has 1"):
+        state_of_finished(model, IDENTITY | {"epochs": 1}, Plan(4, 1000))
+    with pytest.raises(ModelError, match=r"trained with window 5, this run has 6"):
+        state_of_finished(model, IDENTITY | {"epochs": 5, "window": 6}, Plan(4, 1000))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"epochs": 2},
+        {"finished": {"kept_words": 3}},
+        {"epochs": "2", "finished": {"kept_words": 3}},
+        {"epochs": 2, "finished": {"kept_words": "3"}},
+        {"epochs": 2, "finished": [3]},
+        {"epochs": 2, "finished": None},
+    ],
+)
+def test_a_model_of_no_finished_run_cannot_be_resumed(model, settings):
+    model.settings = settings
+    with pytest.raises(ModelError, match="not that of a finished run"):
+        state_of_finished(model, IDENTITY, Plan(4, 1000))
+
+
 def test_a_missing_setting_is_a_difference(tmp_path):
     check_same_run(tmp_path, IDENTITY, dict(IDENTITY))
     with pytest.raises(ModelError, match="window 5, this run has None"):
@@ -185,6 +234,7 @@ BAD_STATES = {
     "task negative": good_record() | {"next_task": -1},
     "task text": good_record() | {"next_task": "1"},
     "words NaN": good_record() | {"raw_words": float("nan")},
+    "words before negative": good_record() | {"words_before": -1},
     "steps fraction": good_record() | {"steps": 1.5},
 }
 
@@ -229,7 +279,9 @@ def test_a_save_that_fails_keeps_the_others(model, tmp_path, monkeypatch):
 def test_remove(model, tmp_path):
     directory = tmp_path / "run"
     remove_checkpoints(directory)  # none there
+    assert not has_checkpoints(directory)
     save_checkpoint(directory, model, state_at(1))
+    assert has_checkpoints(directory)
     (directory / "notes.txt").touch()
     remove_checkpoints(directory)
     assert names(directory) == ["notes.txt"]

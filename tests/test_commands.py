@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tomllib
 
 import numpy as np
 import pytest
@@ -66,7 +67,7 @@ def test_each_way_to_start(python, tmp_path, small_text, start):
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
     assert "vectors: results/model.npz" in done.stderr
     assert Word2Vec.load(tmp_path / "results" / "model").embed_dim == 8
-    assert [path.name for path in (tmp_path / "results").iterdir()] == ["model.npz"]
+    assert sorted(path.name for path in (tmp_path / "results").iterdir()) == ["model.npz", "model.toml"]
 
 
 def test_version_and_help(python):
@@ -117,7 +118,7 @@ def test_the_log_tells_all_of_a_run(python, tmp_path, small_text, log):
     assert points[-1]["words"] == end["raw_words"]
     assert points[-1]["loss"] == pytest.approx(end["loss"], abs=1e-5)
     assert points[0]["loss"] == pytest.approx(6 * math.log(2), rel=0.05)
-    assert sorted(path.name for path in (tmp_path / "there").iterdir()) == ["m.npz"]
+    assert sorted(path.name for path in (tmp_path / "there").iterdir()) == ["m.npz", "m.toml"]
 
 
 def test_the_same_seed_gives_the_same_file(python, tmp_path, small_text):
@@ -193,7 +194,12 @@ def test_question_files_are_used(python, tmp_path, small_text, log):
 def test_plot_draws_beside_the_model(python, tmp_path, small_text):
     done = python.cli("--corpus", small_text, "--epochs", "1", "--out", "pics/m", "--plot", *QUICK)
     assert done.returncode == 0, done.stderr
-    assert sorted(path.name for path in (tmp_path / "pics").iterdir()) == ["loss_curve.png", "m.npz", "tsne.png"]
+    assert sorted(path.name for path in (tmp_path / "pics").iterdir()) == [
+        "loss_curve.png",
+        "m.npz",
+        "m.toml",
+        "tsne.png",
+    ]
     assert "picture: pics/tsne.png" in done.stderr
 
 
@@ -241,6 +247,122 @@ def test_an_odd_file_name_can_be_logged(python, tmp_path, small_text, log):
     done = python.cli("--corpus", os.fsdecode(odd), "--epochs", "1", "--log_json", log, *QUICK)
     assert done.returncode == 0, done.stderr
     assert records(log)[-1]["settings"]["corpus"] == os.fsdecode(odd)
+
+
+# ---------------------------------------------------------------------------------------------- settings from a file
+
+
+def test_a_run_can_be_repeated_from_the_settings_it_leaves(python, tmp_path, small_text):
+    odd = tmp_path / 'o\'d "d" \\ \n.txt'
+    small_text.rename(odd)
+    (tmp_path / "mine.toml").write_text('min-count = 2\ndim = 8\nworkers = 1\nepochs = 9\nmodel = "cbow"\n')
+    done = python.cli("--config", "mine.toml", "--corpus", odd, "--epochs", "1", "--out", "o/a", "--window=3")
+    assert done.returncode == 0, done.stderr
+    first = (tmp_path / "o" / "a.npz").read_bytes()
+    settings = tomllib.loads((tmp_path / "o" / "a.toml").read_text())
+    assert (settings["corpus"], settings["epochs"], settings["lr"], settings["window"]) == (str(odd), 1, 0.05, 3)
+    assert not {"config", "resume", "command"} & settings.keys()
+    done = python.cli("--config", "o/a.toml", "--out", "o/b")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "o" / "b.npz").read_bytes() == first
+    (tmp_path / "o" / "a.npz").unlink()
+    assert python.cli("train", "--config=o/a.toml", "--quiet").returncode == 0
+    assert (tmp_path / "o" / "a.npz").read_bytes() == first
+
+
+def test_somebodys_own_file_is_not_written_over(python, tmp_path, small_text):
+    (tmp_path / "m.toml").write_text("min-count = 2\ndim = 8\nworkers = 1\nepochs = 1\n")
+    done = python.cli("--config", "m.toml", "--corpus", small_text, "--out", "m")
+    assert done.returncode == 0, done.stderr
+    assert "settings are not written: m.toml is not a run's" in done.stderr
+    assert (tmp_path / "m.toml").read_text().startswith("min-count")
+
+
+# ---------------------------------------------------------------------------------------------- further training
+
+
+@pytest.fixture
+def trained(tmp_path, monkeypatch, small_text):
+    """Flags of a run of one epoch whose model is old.npz."""
+    monkeypatch.chdir(tmp_path)
+    assert main(["--corpus", str(small_text), "--epochs", "1", "--out", "old", "--quiet", *QUICK]) == 0
+    return ["--corpus", str(small_text), *QUICK]
+
+
+def test_init_starts_from_the_vectors_of_another_vocabulary(tmp_path, capfd, trained):
+    flags = [*trained, "--min_count", "9", "--epochs", "1", "--lr", "1e-30", "--lr_min", "0"]
+    assert main([*flags, "--init", "old.npz", "--out", "new"]) == 0
+    err = capfd.readouterr().err
+    old, new = Word2Vec.load("old"), Word2Vec.load("new")
+    assert 2 < len(new) < len(old)
+    assert f"{len(new):,} of {len(new):,} words start from old.npz" in err
+    assert "the learning rate falls from 1e-30 to 0" in err
+    assert all(np.allclose(new[word], old[word], atol=1e-25) for word in new.vocab.words)
+
+
+def test_update_takes_in_a_new_text(tmp_path, capfd, trained):
+    (tmp_path / "new.txt").write_text("the neoking met a queen\n" * 20 + "someone rare came\n")
+    flags = ["--update", "old", "--corpus", "new.txt", "--epochs", "2", "--workers", "1", "--out", "new"]
+    assert main([*flags, "--min-count", "2"]) == 0
+    err = capfd.readouterr().err
+    old, new = Word2Vec.load("old"), Word2Vec.load("new")
+    added = set(new.vocab.words) - set(old.vocab.words)
+    assert added >= {"neoking"}
+    assert "rare" in old or "rare" not in new
+    assert set(old.vocab.words) <= set(new.vocab.words)
+    assert new.embed_dim == 8
+    assert f"{len(old):,} words start from old (skipgram, 8 dimensions, 5 negatives), {len(added):,} are new" in err
+    assert "the learning rate falls from 0.025 to 0.0001" in err
+    counts = {word: int(old.vocab.counts[i]) for word, i in old.vocab.index.items()}
+    assert int(new.vocab.counts[new.vocab.index["queen"]]) == counts["queen"] + 20
+    assert not np.array_equal(new["queen"], old["queen"])
+    settings = tomllib.loads((tmp_path / "new.toml").read_text())
+    assert (settings["dim"], settings["update"]) == (8, "old")
+    first = (tmp_path / "new.npz").read_bytes()
+    assert main(["--config", "new.toml", "--quiet"]) == 0
+    assert (tmp_path / "new.npz").read_bytes() == first
+
+
+def test_a_finished_run_goes_on_to_more_epochs(tmp_path, capfd, trained):
+    flags = [*trained, "--out", "m", "--lr", "0.01", "--lr_min", "0.01", "--log_json", "log"]
+    assert main([*flags, "--epochs", "3", "--out", "long", "--quiet"]) == 0
+    assert main([*flags, "--epochs", "1", "--quiet"]) == 0
+    capfd.readouterr()
+    assert main([*flags, "--epochs", "3", "--resume"]) == 0
+    err = capfd.readouterr().err
+    assert "3 epochs instead of 1: the learning rate goes on at 0.01, as if it had been 3 from the start" in err
+    assert "no checkpoint" not in err
+    assert "epoch 2/3" in err
+    assert (tmp_path / "m.npz").read_bytes() == (tmp_path / "long.npz").read_bytes()
+    end = records(tmp_path / "log", "done")[-1]
+    assert end["words_per_second"] == pytest.approx(end["raw_words"] * 2 / 3 / end["train_seconds"], rel=0.02)
+    assert not (tmp_path / "m-checkpoints").exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "named"),
+    [
+        (["--init", "missing"], "missing.npz: there is no such file"),
+        (["--init", "old", "--dim", "9"], "old: has 8 dimensions, --dim is 9; give --dim 8"),
+        (["--init", "old", "--update", "old"], "--init and --update contradict"),
+        (["--update", "old", "--dim", "9"], "--dim is 9, but old has 8"),
+        (["--update", "old", "--model", "cbow"], "--model is cbow, but old has skipgram"),
+        (["--update", "small.txt"], "small.txt.npz"),
+        (["--resume", "--out", "old"], "has had its 1 epochs; give more --epochs"),
+        (["--resume", "--out", "old", "--epochs", "3", "--seed", "8"], "seed 42, this run has 8"),
+        (["--resume", "--out", "old", "--epochs", "3", "--min_count", "3"], "min_count 2, this run has 3"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_further_training_that_cannot_be_is_one_line(tmp_path, capfd, trained, flags, named):
+    before = (tmp_path / "old.npz").read_bytes()
+    capfd.readouterr()
+    epochs = [] if "--epochs" in flags else ["--epochs", "1"]
+    out = [] if "--out" in flags else ["--out", "new"]
+    status = main([*trained, *epochs, *out, "--quiet", *flags])
+    fails(subprocess.CompletedProcess(flags, status, *capfd.readouterr()), named)
+    assert (tmp_path / "old.npz").read_bytes() == before
+    assert not (tmp_path / "new.npz").exists()
 
 
 # ---------------------------------------------------------------------------------------------- mistakes
@@ -563,7 +685,8 @@ def test_the_next_run_sweeps_what_a_killed_group_left(python, tmp_path, small_te
     done = python.cli(*flags, "--epochs", "1")
     assert done.returncode == 0, done.stderr
     assert not segments_of([process.pid])
-    assert [path.name for path in (tmp_path / "results").iterdir() if path.is_file()] == ["model.npz"]
+    left = sorted(path.name for path in (tmp_path / "results").iterdir() if path.is_file())
+    assert left == ["model.npz", "model.toml"]
 
 
 def test_files_half_written_by_a_killed_run_are_removed(python, tmp_path, small_text):
@@ -572,7 +695,7 @@ def test_files_half_written_by_a_killed_run_are_removed(python, tmp_path, small_
         (tmp_path / name).touch()
     assert python.cli("--corpus", small_text, "--epochs", "1", "--out", "m[1]", *QUICK).returncode == 0
     (tmp_path / ".other.npz.abc.tmp").unlink()  # not this run's to remove
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["m[1].npz", "small.txt"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["m[1].npz", "m[1].toml", "small.txt"]
 
 
 def test_a_terminal_that_goes_away_stops_the_run(python, small_text, log):

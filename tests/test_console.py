@@ -37,10 +37,10 @@ def reports(tmp_path):
         Progress(500, 2000, 1.5e6, 12.34, 0.0123, None, 0),
         WorkerReplaced(1, 4711, "was killed by signal 9 (SIGKILL)"),
         Logged(LossPoint(1000, 3.25, 0.01, 0), 40, 1e6),
-        EpochEnd(0, 2, 3.25, lambda: np.zeros((2, 2), np.float32)),
+        EpochEnd(0, 2, 3.25, lambda: (np.zeros((2, 2), np.float32),) * 2),
         CheckpointSaved(tmp_path / "000000010.npz", 1000),
         Progress(1500, 2000, 2.5e6, 3725.0, 0.005, 2.75, 1),
-        EpochEnd(1, 2, 2.5, lambda: np.zeros((2, 2), np.float32)),
+        EpochEnd(1, 2, 2.5, lambda: (np.zeros((2, 2), np.float32),) * 2),
         Finished(2000, 1200, 4.0, 4.0, 2.5, 123 * MB),
     ]
 
@@ -103,6 +103,8 @@ def test_standard_error_is_the_default(reports, capfd):
 
 
 def test_a_resumed_run_says_from_where():
+    end = Finished(2000, 1200, 4.0, 4.0, 2.5, 123 * MB, 1500)
+    assert sentence(end).startswith("trained 500 words in 4.0 s: 125 words/s")
     assert sentence(Started(2000, 700, 1, None)) == "training 2,000 words with 1 worker, from word 700 on"
 
 

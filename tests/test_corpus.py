@@ -342,3 +342,23 @@ def test_on_disk(tmp_path):
         assert path.exists()
     assert not path.exists()
     assert not Path(path).parent.exists()
+
+
+@pytest.mark.parametrize("stretch", [1, 7, 1000])
+@pytest.mark.parametrize("to_file", [False, True])
+def test_renumbering_against_a_slow_loop(tmp_path, monkeypatch, stretch, to_file):
+    monkeypatch.setattr(corpus_module, "_STRETCH_WORDS", stretch)
+    rng = random.Random(stretch)
+    sentences = [[rng.randrange(10) for _ in range(rng.randint(1, 6))] for _ in range(100)]
+    corpus = Corpus.from_sentences([[str(i) for i in s] for s in sentences], {str(i): i for i in range(10)})
+    new_ids = np.array([3, -1, 0, 7, -1, -1, 9, 1, 2, -1], np.int32)
+    found = corpus.renumbered(new_ids, tmp_path / "new.i32" if to_file else None)
+    expected = [[int(new_ids[i]) for i in s if new_ids[i] >= 0] for s in sentences]
+    assert [s.tolist() for s in found.sentences()] == [s for s in expected if s]
+    assert corpus.ids.tolist() == [i for s in sentences for i in s]
+    assert (found.path is not None) == to_file
+
+
+def test_renumbering_to_where_nothing_can_be_written():
+    with pytest.raises(CorpusError, match="/proc/nowhere: cannot be written"):
+        Corpus(np.array([~0], np.int32)).renumbered(np.zeros(1, np.int32), Path("/proc/nowhere"))

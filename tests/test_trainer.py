@@ -292,13 +292,85 @@ def test_a_damaged_checkpoint_is_passed_over_with_a_warning(small, whole, tmp_pa
         ({"dim": 17}, "dim 16, this run has 17"),
         ({"neg": 6}, "neg 5, this run has 6"),
         ({"objective": "cbow"}, "lr 0.025, this run has 0.05"),
-        ({"epochs": 9}, "epochs 3, this run has 9"),
+        ({"epochs": 2}, "epochs 3, this run has 2"),
     ],
 )
 def test_a_resume_with_changed_settings_names_the_difference(small, tmp_path, change, named):
     drain(trainer_of(small, tmp_path / "c"), after(Started, 1))
     with pytest.raises(ModelError, match=named):
         trainer_of(small, tmp_path / "c", resume=True, **change)
+
+
+CONSTANT = {"lr": 0.01, "lr_min": 0.01}
+"""A rate that does not depend on how many epochs there are to be."""
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+@pytest.mark.parametrize("stopped", [True, False])
+def test_more_epochs_go_on_where_the_run_was(small, tmp_path, objective, stopped):
+    """With a rate that stays the same, to the bits of a run that was to have so many from the start."""
+    long = trainer_of(small, objective=objective, epochs=4, **CONSTANT)
+    long.train(quiet=True)
+    part = trainer_of(small, tmp_path / "c", objective=objective, epochs=2, **CONSTANT)
+    drain(part, after(Logged, part.plan.n_blocks + 1) if stopped else lambda report: False)
+    source = True
+    if not stopped:
+        part.model.save(tmp_path / "m")
+        for path in (tmp_path / "c").iterdir():
+            path.unlink()
+        source = Word2Vec.load(tmp_path / "m")
+    rest = trainer_of(small, tmp_path / "c", objective=objective, epochs=4, resume=source, **CONSTANT)
+    assert (rest.epochs_before, rest.settings.epochs) == (2, 4)
+    assert rest.state.raw_words == (part.state.raw_words if stopped else part.total_words)
+    reports = drain(rest)
+    assert same(long, rest)
+    end = reports[-1]
+    assert (end.raw_words, end.kept_words) == (long.total_words, long.state.kept_words)
+    assert end.words_before == (0 if stopped else part.total_words)
+    assert end.words_per_second == (end.raw_words - end.words_before) / end.train_seconds
+    assert [report.epoch for report in of_kind(EpochEnd, reports)] == [1, 2, 3][not stopped :]
+    assert rest.model.settings == long.model.settings
+
+
+def test_the_rate_goes_on_along_the_line_of_the_new_number_of_epochs(small, tmp_path):
+    first = trainer_of(small, epochs=2)
+    first.train(quiet=True)
+    assert first.loss_history[-1].lr == first.settings.lr_min
+    rest = trainer_of(small, epochs=4, resume=first.model, log_every=1)
+    assert rest.lr_now == pytest.approx(0.025 / 2)
+    assert same(first, rest)
+    assert rest.loss_history == []
+    rest.train(quiet=True)
+    rates = [point.lr for point in rest.loss_history]
+    assert rates == sorted(rates, reverse=True)
+    assert 0.025 / 4 < rates[0] < 0.025 / 2
+    assert rates[-1] == rest.settings.lr_min
+    assert rest.loss_history[0].words > first.total_words
+    assert rest.loss_history[-1].words == 2 * first.total_words
+
+
+def test_a_continuation_that_is_stopped_can_be_resumed(small, tmp_path):
+    first = trainer_of(small, epochs=1)
+    first.train(quiet=True)
+    whole = trainer_of(small, epochs=3, resume=first.model)
+    end = drain(whole)[-1]
+    drain(trainer_of(small, tmp_path / "c", epochs=3, resume=first.model), after(EpochEnd, 1))
+    rest = trainer_of(small, tmp_path / "c", epochs=3, resume=first.model)
+    assert rest.epochs_before == 3  # from the checkpoint, which is further on than the model
+    again = drain(rest)[-1]
+    assert same(whole, rest)
+    assert (again.raw_words, again.kept_words, again.words_before) == (end.raw_words, end.kept_words, end.words_before)
+
+
+def test_a_finished_run_has_to_be_given_more_epochs(small):
+    first = trainer_of(small, epochs=1)
+    first.train(quiet=True)
+    with pytest.raises(ModelError, match="has had its 1 epochs; give more --epochs"):
+        trainer_of(small, epochs=1, resume=first.model)
+    with pytest.raises(ModelError, match="seed 42, this run has 43"):
+        trainer_of(small, epochs=2, seed=43, resume=first.model)
+    with pytest.raises(ModelError, match="not that of a finished run"):
+        trainer_of(small, epochs=2, resume=Word2Vec(small[0], DIMENSION))
 
 
 def test_a_resume_with_another_text_is_refused(small, tmp_path):
@@ -361,6 +433,15 @@ def test_reports_come_in_order_and_agree(sample):
         assert 0 <= report.epoch < 2
 
 
+def test_epochs_end_in_order():
+    """Also where one of a single block is done before the one that began earlier."""
+    sentences = [["a", "b", "c", "d"]] * 1000
+    vocab = Vocabulary(min_count=1).build(sentences)
+    trainer = trainer_of((vocab, vocab.encode(sentences)), dim=2, workers=3, epochs=300, sample=0)
+    assert trainer.plan.n_blocks == 1
+    assert [report.epoch for report in of_kind(EpochEnd, drain(trainer))] == list(range(300))
+
+
 def test_vectors_can_be_copied_at_an_epochs_end(small):
     trainer = trainer_of(small)
     copies = []
@@ -378,6 +459,84 @@ def test_unit_vectors_follow_training(small):
     trainer.train(quiet=True)
     assert not np.array_equal(before, trainer.model.unit_vectors)
     assert trainer.model.settings["seed"] == 42
+
+
+# ---------------------------------------------------------------------------------------------- callbacks
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_callbacks_get_the_epoch_its_loss_and_a_copy_of_the_model(small, tmp_path, workers):
+    trainer = trainer_of(small, workers=workers)
+    before = trainer.model.W_in.copy()
+    calls, snapshots = [], []
+
+    def first(epoch, loss, snapshot):
+        calls.append(("first", epoch, loss))
+
+    def second(epoch, loss, snapshot):
+        calls.append(("second", epoch, loss))
+        snapshots.append(snapshot())
+        assert snapshot() is snapshots[-1]
+        assert trainer.model.W_in.tobytes() == before.tobytes()  # the model itself gets the result at the end
+
+    trainer.train(quiet=True, on_epoch=[first, second])
+    again = trainer_of(small)
+    losses = [report.loss for report in of_kind(EpochEnd, drain(again))]
+    assert [call[:2] for call in calls] == [(name, epoch) for epoch in range(EPOCHS) for name in ("first", "second")]
+    if workers == 1:
+        assert [call[2] for call in calls[::2]] == losses
+        assert same(again, trainer)  # looking on changes nothing
+    assert not np.array_equal(snapshots[0].W_in, snapshots[-1].W_in)
+    assert np.array_equal(snapshots[-1].W_in, trainer.model.W_in)
+    assert np.array_equal(snapshots[-1].W_out, trainer.model.W_out)
+    assert snapshots[0].vocab is trainer.vocab
+    loaded = Word2Vec.load(snapshots[0].save(tmp_path / "m"))
+    assert loaded.settings["epochs"] == EPOCHS
+    with pytest.raises(ModelError, match="not that of a finished run"):
+        trainer_of(small, epochs=EPOCHS + 1, resume=loaded)
+
+
+def test_a_snapshot_is_not_made_unless_asked_for_nor_after_the_call(small, monkeypatch):
+    kept, copies = [], []
+    made = Word2Vec.with_vectors
+    monkeypatch.setattr(Word2Vec, "with_vectors", lambda *given: copies.append(1) or made(*given))
+    trainer_of(small).train(quiet=True, on_epoch=[lambda epoch, loss, snapshot: kept.append(snapshot)])
+    assert len(kept) == EPOCHS
+    assert not copies
+    with pytest.raises(SettingsError, match="while the callback runs"):
+        kept[0]()
+
+
+@pytest.mark.parametrize("error", [ValueError("from a callback"), KeyboardInterrupt()])
+def test_an_error_in_a_callback_ends_the_run_and_surfaces(small, error):
+    trainer = trainer_of(small, epochs=1000, workers=2)
+    before = trainer.model.W_in.copy()
+    calls = []
+
+    def broken(epoch, loss, snapshot):
+        calls.append(epoch)
+        if epoch == 1:
+            raise error
+
+    with pytest.raises(type(error)) as caught:
+        trainer.train(quiet=True, on_epoch=[broken, lambda *given: calls.append("after")])
+    assert caught.value is error
+    assert calls == [0, "after", 1]
+    assert not workers_of(os.getpid())
+    assert not segments_of([os.getpid()])
+    assert not np.array_equal(trainer.model.W_in, before)
+
+
+def test_a_callback_may_stop_the_run(small, tmp_path):
+    trainer = trainer_of(small, tmp_path / "c", epochs=1000)
+
+    def enough(epoch, loss, snapshot):
+        if epoch == 2:
+            trainer.request_stop()
+
+    with pytest.raises(KeyboardInterrupt):
+        trainer.train(quiet=True, on_epoch=[enough])
+    assert trainer_of(small, tmp_path / "c", epochs=1000, resume=True).state.next_task >= 3 * trainer.plan.n_blocks
 
 
 # ---------------------------------------------------------------------------------------------- deaths

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from parw2v.arguments import EXIT_ERROR, EXIT_INTERRUPTED, Help, Parser, underscored
 from parw2v.commands import convert, data, evaluate, info, query, train, vocab
+from parw2v.commands.configfile import apply_config, config_path
 from parw2v.errors import Parw2vError
 from parw2v.version import __version__
 
@@ -102,12 +103,24 @@ def parse(argv: list[str]) -> argparse.Namespace:
     if argv and argv[0] not in (*COMMANDS, "-h", "--help", "--version") and argv[0].startswith("-"):
         argv = ["train", *argv]
     parser = _parser()
+    if argv and argv[0] in COMMANDS and (path := config_path(argv)):
+        command = _command_parsers(parser)[argv[0]]
+        if any(action.dest == "config" for action in command._actions):
+            try:
+                apply_config(command, path)
+            except Parw2vError as error:
+                command.error(str(error))
     arguments, rest = parser.parse_known_args(argv or ["--help"])
     if rest:  # argparse takes words in one run; those after a flag are left over
         if not hasattr(arguments, "words") or any(argument.startswith("-") for argument in rest):
             parser.error(f"unrecognized arguments: {' '.join(rest)}")
         arguments.words = [*arguments.words, *rest]
     return arguments
+
+
+def _command_parsers(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    [action] = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    return action.choices
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -18,8 +18,10 @@ from typing import Any
 from parw2v.arguments import EXIT_INTERRUPTED, setting_flags, train_settings
 from parw2v.cache import CorpusCache, corpus_key, default_directory
 from parw2v.checkpoint import remove_checkpoints
+from parw2v.commands.configfile import save_config
 from parw2v.commands.evaluator import Evaluator
 from parw2v.commands.runlog import RunLog
+from parw2v.commands.start import SHAPE, base_model, finished_model, rate_line, started_model
 from parw2v.commands.texts import (
     DEFAULT_MIN_COUNT,
     OneOrMore,
@@ -34,7 +36,7 @@ from parw2v.corpus import Corpus, ScratchDirectory, encode_text
 from parw2v.errors import Parw2vError
 from parw2v.files import exclusive
 from parw2v.memory import own_peak_memory
-from parw2v.model import Word2Vec, check_shape, npz_path
+from parw2v.model import check_shape, npz_path
 from parw2v.progress import Finished
 from parw2v.trainer import Trainer
 from parw2v.vocabulary import Vocabulary
@@ -49,6 +51,9 @@ zcat *.gz | parw2v train --corpus - --out results/mine"""
 
 def add_train_flags(parser: argparse.ArgumentParser) -> None:
     """In groups: data, model, training, output."""
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help="take flags from a TOML file; the command line wins"
+    )
     data = parser.add_argument_group("data")
     data.add_argument(
         "--corpus",
@@ -73,9 +78,11 @@ def add_train_flags(parser: argparse.ArgumentParser) -> None:
     data.add_argument("--no_cache", action="store_true", help="read the text anew and keep nothing")
 
     model = parser.add_argument_group("model")
-    model.add_argument("--model", choices=OBJECTIVES, default="skipgram", help="training objective")
-    model.add_argument("--dim", type=int, default=100, metavar="D", help="dimensions of a vector")
-    model.add_argument("--neg", type=int, default=5, metavar="K", help="negative samples for each positive pair")
+    model.add_argument("--model", choices=OBJECTIVES, default=SHAPE["model"], help="training objective")
+    model.add_argument("--dim", type=int, default=SHAPE["dim"], metavar="D", help="dimensions of a vector")
+    model.add_argument(
+        "--neg", type=int, default=SHAPE["neg"], metavar="K", help="negative samples for each positive pair"
+    )
     setting_flags(model, "window")
     model.add_argument(
         "--min_count",
@@ -85,6 +92,15 @@ def add_train_flags(parser: argparse.ArgumentParser) -> None:
     )
 
     training = parser.add_argument_group("training")
+    training.add_argument(
+        "--init", type=Path, metavar="MODEL", help="start from the vectors of a saved model, word by word"
+    )
+    training.add_argument(
+        "--update",
+        type=Path,
+        metavar="MODEL",
+        help="train a saved model further on this text, with its new words; --model, --dim and --neg are the model's own",
+    )
     names = ("epochs", "lr", "lr_min", "batch_size", "sample", "sample_rule", "seed", "workers", "max_restarts")
     setting_flags(training, *names)
 
@@ -112,7 +128,9 @@ def add_train_flags(parser: argparse.ArgumentParser) -> None:
     )
     setting_flags(output, "log_every", "checkpoint_every")
     output.add_argument(
-        "--resume", action="store_true", help="continue a run that was stopped, from its last checkpoint"
+        "--resume",
+        action="store_true",
+        help="continue a run that was stopped, from its last checkpoint, or one that has finished, to more --epochs",
     )
     output.add_argument("--log_json", type=Path, metavar="FILE", help="write a JSON line for each record")
     output.add_argument("--quiet", action="store_true", help="show nothing but errors and what --evaluate reports")
@@ -121,6 +139,7 @@ def add_train_flags(parser: argparse.ArgumentParser) -> None:
 def run_train(arguments: argparse.Namespace) -> int:
     """Read, count, train, save, report."""
     settings = train_settings(arguments)
+    base = base_model(arguments)
     check_shape(arguments.dim, arguments.neg, arguments.model)
     out = npz_path(arguments.out)
     if out.is_dir():
@@ -136,10 +155,14 @@ def run_train(arguments: argparse.Namespace) -> int:
         checkpoints = out.with_name(f"{out.stem}-checkpoints")
         _remove_unfinished(out, checkpoints)
         evaluator = Evaluator(arguments)
+        resume = finished_model(arguments, out, checkpoints) or arguments.resume
         vocab, corpus = _encode(arguments, settings.n_workers, scratch, cache)
-        model = Word2Vec(vocab, arguments.dim, arguments.neg, arguments.model, seed=settings.seed)
-        trainer = Trainer(model, vocab, corpus, settings=settings, checkpoint_dir=checkpoints, resume=arguments.resume)
-        _say_resume(arguments, trainer)
+        model, corpus, line = started_model(arguments, base, vocab, corpus, scratch)
+        vocab, base = model.vocab, None
+        if line:
+            _say(arguments, line)
+        trainer = Trainer(model, vocab, corpus, settings=settings, checkpoint_dir=checkpoints, resume=resume)
+        _say_start(arguments, trainer)
         all_settings = _settings_record(arguments, settings, trainer)
         log.write("start", settings=all_settings, vocabulary=len(vocab), corpus_words=len(corpus))
 
@@ -157,6 +180,8 @@ def run_train(arguments: argparse.Namespace) -> int:
         if finished is None:
             return EXIT_INTERRUPTED
         path = model.save(out)
+        if not save_config(settings_file := out.with_suffix(".toml"), all_settings):
+            _say(arguments, f"settings are not written: {settings_file} is not a run's")
         remove_checkpoints(checkpoints)
         found = evaluator.full_report(model, trainer, out.parent)
         log.write(
@@ -197,7 +222,8 @@ def _encode(
     vocabulary = _given_vocabulary(arguments)
     files = named_texts(corpus_names(arguments), scratch, arguments)
     started = time.perf_counter()
-    how: dict[str, Any] = {"min_count": arguments.min_count, "raw": arguments.raw, "max_tokens": arguments.max_tokens}
+    least = 1 if arguments.update else arguments.min_count  # rare words of the text may be words of the model
+    how: dict[str, Any] = {"min_count": least, "raw": arguments.raw, "max_tokens": arguments.max_tokens}
     how["vocabulary"] = vocabulary
     key = corpus_key(files, **how) if cache else None
     if cache and key and (found := cache.find(key)):
@@ -237,11 +263,14 @@ def _say(arguments: argparse.Namespace, text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
 
-def _say_resume(arguments: argparse.Namespace, trainer: Trainer) -> None:
+def _say_start(arguments: argparse.Namespace, trainer: Trainer) -> None:
+    """What is not plain about where training starts and at which learning rate."""
     for warning in trainer.warnings:
         print(f"parw2v: warning: {warning}", file=sys.stderr)
     if arguments.resume and not trainer.state.next_task:
         _say(arguments, f"no checkpoint in {trainer.checkpoint_dir}: starting from the beginning")
+    if line := rate_line(arguments, trainer):
+        _say(arguments, line)
 
 
 def _say_where(arguments: argparse.Namespace, path: Path, found: dict[str, Any]) -> None:

@@ -147,7 +147,7 @@ def _listed(vocabulary: Vocabulary, word: str) -> dict[str, Any]:
 
 
 def _print(record: dict[str, Any]) -> None:
-    from parw2v.report import printable
+    from parw2v.terminal import printable
 
     lines = [
         f"{record['words']:,} words, {record['tokens']:,} tokens, min_count {record['min_count']}",
