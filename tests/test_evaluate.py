@@ -172,7 +172,7 @@ def test_hostile_names_and_words(tmp_path, monkeypatch, capsys):
     ("flags", "named"),
     [
         (["missing"], "missing.npz"),
-        (["mine.txt"], "mine.txt.npz"),
+        (["mine.txt"], "mine.txt"),
         (["broken.npz"], "broken.npz"),
         (["model", "--analogies", "missing.txt"], "missing.txt"),
         (["model", "--similarity", "mine.txt"], "line 1: expected two words"),

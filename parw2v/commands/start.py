@@ -9,6 +9,7 @@ from parw2v.checkpoint import has_checkpoints
 from parw2v.continuation import start_from, updated_model
 from parw2v.corpus import Corpus
 from parw2v.errors import ModelError, SettingsError
+from parw2v.formats import load_vectors
 from parw2v.model import Word2Vec
 from parw2v.trainer import Trainer
 from parw2v.vocabulary import Vocabulary
@@ -27,7 +28,7 @@ def base_model(arguments: argparse.Namespace) -> Word2Vec | None:
     path = arguments.init or arguments.update
     if not path:
         return None
-    base = Word2Vec.load(path)
+    base = load_vectors(path)
     if arguments.update:
         own = {"model": base.objective, "dim": base.embed_dim, "neg": base.n_negatives}
         for name, value in own.items():
