@@ -42,8 +42,8 @@ class CBOW:
     """Occurrences of a word, times the learning rate, that may be computed from one copy of its rows. See SkipGram."""
 
     n_noise = 8
-    """N at the usual K (`enough_noise`). A group of centre words, which shares noise, is every S-th word of the batch: words of
-    all its runs."""
+    """N at the usual K (`enough_noise`). A group of centre words, which shares noise, is every S-th word of the batch: words
+    of all its runs."""
 
     def __init__(self, W: FloatArray, *, layout: Layout, negatives: int) -> None:
         self.W, self.layout, self.negatives = W, layout, negatives

@@ -96,7 +96,7 @@ class SkipGram:
 
     @classmethod
     def enough_noise(cls, layout: Layout, negatives: int) -> int:
-        """N: more where K or R are so large that a single use of a noise word would weigh too much at twice the usual rate."""
+        """N: more where K or R are so large that a noise word, used once, would weigh too much at twice the usual rate."""
         return cls.n_noise * max(-(-layout.block * (layout.radius + 1) * negatives // 750), 1)
 
     def safe_occurrences(self, lr: float) -> float:
