@@ -547,5 +547,16 @@ def test_noise_of_skipgram_is_used_as_often_as_is_safe():
     assert 1.9 < uses(lr=0.05) <= 2
     assert 1.9 < uses(negatives=10) <= 2
     assert 1.9 < uses(radius=10) <= 2
-    assert 0.9 < uses(negatives=20, lr=0.05) <= 1
+    assert 0.9 < uses(negatives=20, lr=0.1) <= 1
     assert 0.9 < uses(negatives=0) <= 1
+
+
+def test_there_is_more_noise_where_each_word_would_weigh_too_much():
+    usual = {radius: Layout.of_batch(radius, 500) for radius in (5, 10)}
+    enough = KERNELS["skipgram"].enough_noise
+    assert [enough(usual[5], K) for K in (0, 5, 10, 20, 40)] == [16, 16, 16, 32, 64]
+    assert [enough(usual[10], K) for K in (5, 10)] == [16, 32]
+    assert [KERNELS["cbow"].enough_noise(K) for K in (0, 5, 8, 10, 20)] == [8, 8, 8, 16, 24]
+    for objective, kernel in KERNELS.items():
+        made = kernel(np.zeros((2, 1), np.float32), layout=usual[5], negatives=20)
+        assert made.n_noise == {"skipgram": 32, "cbow": 24}[objective]

@@ -42,11 +42,13 @@ class CBOW:
     """Occurrences of a word, times the learning rate, that may be computed from one copy of its rows. See SkipGram."""
 
     n_noise = 8
-    """N. A group of centre words, which shares noise, is every S-th word of the batch: words of all its runs."""
+    """N at the usual K (`enough_noise`). A group of centre words, which shares noise, is every S-th word of the batch: words
+    of all its runs."""
 
     def __init__(self, W: FloatArray, *, layout: Layout, negatives: int) -> None:
         self.W, self.layout, self.negatives = W, layout, negatives
-        D, B, R, N = W.shape[1], layout.block, layout.radius, self.n_noise
+        self.n_noise = N = self.enough_noise(negatives)
+        D, B, R = W.shape[1], layout.block, layout.radius
         n, n_blocks, runs = layout.n_centres, layout.n_blocks, layout.runs
         # A and A / c of a run, for each reach. Only the neighbours within it take part in a product: B + 2 * reach of them.
         self.within = [slice(R - reach, R + B + reach) for reach in range(R + 1)]
@@ -83,6 +85,11 @@ class CBOW:
             buffer.reshape(-1, runs, buffer.shape[1]).transpose(1, 0, 2) for buffer in (self.H, self.Q, self.dH)
         )
         self.Z_transposed, self.Q_transposed = self.Z.transpose(0, 2, 1), self.Q_groups.transpose(0, 2, 1)
+
+    @classmethod
+    def enough_noise(cls, negatives: int) -> int:
+        """N: more where K is so large that each noise word would weigh too much (with 8 and K = 20 training diverged)."""
+        return cls.n_noise * max(-(-negatives // cls.n_noise), 1)
 
     def safe_occurrences(self, lr: float) -> float:
         """See `SkipGram.safe_occurrences`; a word is one pair here, whatever its window."""

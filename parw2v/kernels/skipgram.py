@@ -55,7 +55,7 @@ class SkipGram:
     from doing more (docs/many-cores.md)."""
 
     n_noise = 16
-    """N. Fewer cost accuracy, more cost speed (benchmarks/README.md)."""
+    """N at the usual K and R (`enough_noise`). Fewer cost accuracy, more cost speed (benchmarks/README.md)."""
 
     safe_push = 5.0
     """Weight of all pairs of a noise word, times the learning rate, that may be computed from one copy of its row: at 4.8
@@ -63,8 +63,9 @@ class SkipGram:
 
     def __init__(self, W: FloatArray, *, layout: Layout, negatives: int) -> None:
         self.W, self.layout, self.negatives = W, layout, negatives
-        D, B, R, N = W.shape[1], layout.block, layout.radius, self.n_noise
-        n, n_blocks, half = layout.n_centres, layout.n_blocks, self.n_noise // 2
+        self.n_noise = N = self.enough_noise(layout, negatives)
+        D, B, R = W.shape[1], layout.block, layout.radius
+        n, n_blocks, half = layout.n_centres, layout.n_blocks, N // 2
         period = B + half
         n_outputs = n_blocks * period + half
         # More rows at either end, which stay zero: the stretches of the first and the last block reach beyond the batch. X
@@ -92,6 +93,11 @@ class SkipGram:
         self.halves: FloatArray = weights.used * np.float32(0.5)
         self.levels, self.slopes = np.zeros_like(self.halves), np.zeros_like(self.halves)
         self.measured = RUN_BLOCKS * max(layout.runs // 4, 1)  # blocks whose loss is measured: some runs are enough
+
+    @classmethod
+    def enough_noise(cls, layout: Layout, negatives: int) -> int:
+        """N: more where K or R are so large that a noise word, used once, would weigh too much at twice the usual rate."""
+        return cls.n_noise * max(-(-layout.block * (layout.radius + 1) * negatives // 750), 1)
 
     def safe_occurrences(self, lr: float) -> float:
         """Occurrences of a word, which has R + 1 pairs on average, beyond which damping sets in; at least 1."""
