@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from parw2v.report import full_report as full_report
     from parw2v.sample import load_sample_corpus as load_sample_corpus
     from parw2v.trainer import Trainer as Trainer
+    from parw2v.view import write_view as write_view
     from parw2v.vocabulary import Vocabulary as Vocabulary
 
 _HOME = {
@@ -38,6 +39,7 @@ _HOME = {
     "fetch_text8": "datasets",
     "full_report": "report",
     "load_sample_corpus": "sample",
+    "write_view": "view",
 }
 
 __all__ = ["__version__", *_HOME]

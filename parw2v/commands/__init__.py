@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import NamedTuple
 
 from parw2v.arguments import EXIT_ERROR, EXIT_INTERRUPTED, Help, Parser, underscored
-from parw2v.commands import train
+from parw2v.commands import train, view
 from parw2v.errors import Parw2vError
 from parw2v.version import __version__
 
@@ -38,8 +38,13 @@ parw2v train --corpus text8 --out results/text8 --evaluate
 parw2v train --corpus mytext.txt.gz --model cbow --dim 200 --workers 8
 zcat *.gz | parw2v train --corpus - --out results/mine"""
 
+_VIEW_EXAMPLES = """\
+parw2v view results/model
+parw2v view results/text8 --out text8.html --max_words 20000"""
+
 COMMANDS = {
     "train": Command(train, "train word vectors on a text", _TRAIN_EXAMPLES),
+    "view": Command(view, "make a page with a map of the words, to look around in with a browser", _VIEW_EXAMPLES),
 }
 
 
