@@ -92,7 +92,8 @@ def clusters(vectors: npt.NDArray[np.float64], most: int, seed: int = 0) -> npt.
         label = KMeans(k, n_init=4, random_state=seed).fit_predict(vectors)
     rank = np.empty(k, np.intp)
     rank[np.argsort(-np.bincount(label, minlength=k), kind="stable")] = np.arange(k)
-    return rank[label]
+    ranked: npt.NDArray[np.intp] = rank[label]
+    return ranked
 
 
 def _principal_components(vectors: npt.NDArray[np.float64], seed: int) -> npt.NDArray[np.float64]:

@@ -112,7 +112,8 @@ def quantise(units: FloatArray) -> npt.NDArray[np.int8]:
     """
     most = np.abs(units).max(axis=1, keepdims=True)
     scale = np.divide(127, most, out=np.zeros_like(most), where=most > 0)
-    return np.rint(units * scale).astype(np.int8)
+    whole: npt.NDArray[np.int8] = np.rint(units * scale).astype(np.int8)
+    return whole
 
 
 def write_view(
@@ -203,4 +204,5 @@ def _whole(xy: npt.NDArray[np.float64]) -> npt.NDArray[np.uint16]:
     xy = xy * (1, -1)
     low, high = xy.min(axis=0), xy.max(axis=0)
     middle, span = (low + high) / 2, float((high - low).max()) or 1.0
-    return np.rint(((xy - middle) / span + 0.5) * 65535).clip(0, 65535).astype(np.uint16)
+    whole: npt.NDArray[np.uint16] = np.rint(((xy - middle) / span + 0.5) * 65535).clip(0, 65535).astype(np.uint16)
+    return whole

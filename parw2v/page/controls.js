@@ -19,6 +19,7 @@ function light() {
 }
 
 function choose(word, { flies = false, linked = false } = {}) {
+  for (const i of [chosen, word]) widths[i] = 0; // their labels change size
   chosen = word;
   near = word < 0 ? [] : neighbours(word);
   if (word >= 0) pressOnly(-1);
@@ -172,12 +173,10 @@ function pressOnly(k) {
   light();
 }
 $("groups").append(...Array.from({ length: groups }, (_, k) => {
-  const names = [];
-  for (let i = 0; i < n && names.length < 4; i++) if (group[i] === k) names.push(labels[i]);
   const item = document.createElement("li"), button = document.createElement("button");
   button.type = "button";
   button.setAttribute("aria-pressed", "false");
-  button.append(element("bdi", names.join(", ")));
+  button.append(element("bdi", namesOf(k)));
   button.style.setProperty("--colour", `var(--c${k})`);
   button.addEventListener("click", () => pressOnly(only === k ? -1 : k));
   item.append(button);

@@ -36,24 +36,6 @@ function readColours() {
   const get = (name) => style.getPropertyValue(name).trim();
   colours = Array.from({ length: groups }, (_, k) => get(`--c${k}`));
   [paper, ink, card, line] = [get("--paper"), get("--ink"), get("--card"), get("--line")];
-  dots.clear();
-}
-
-// A dot for each colour and size, drawn once and copied ten thousand times a frame.
-const dots = new Map();
-function dot(colour, radius) {
-  const key = `${colour} ${radius}`;
-  if (!dots.has(key)) {
-    const half = Math.ceil(radius + 1), image = document.createElement("canvas");
-    image.width = image.height = 2 * half;
-    const pen = image.getContext("2d");
-    pen.fillStyle = colour;
-    pen.arc(half, half, radius, 0, 2 * Math.PI);
-    pen.fill();
-    if (dots.size > 600) dots.clear();
-    dots.set(key, { image, half });
-  }
-  return dots.get(key);
 }
 
 const tierOf = new Uint8Array(n).map((_, i) => (i < n * 0.02 ? 2 : i < n * 0.15 ? 1 : 0));
@@ -88,25 +70,10 @@ function draw() {
     }
     pxScale = view.scale;
   }
-  // Whole pixels: dots are copied without blending, and all move alike.
+  // Whole pixels, so that all move alike.
   const ox = Math.round(middle.x - view.x * view.scale), oy = Math.round(middle.y - view.y * view.scale);
   placeLabels(ox, oy, W, H);
-  ctx.globalAlpha = 1;
-  ctx.fillStyle = paper;
-  ctx.fillRect(0, 0, W, H);
-
-  const sprites = [];
-  for (let k = 0; k < groups; k++) for (let t = 0; t < 3; t++) sprites.push(dot(colours[k], radius(t)));
-  const points = (which, alpha) => {
-    ctx.globalAlpha = alpha;
-    for (let i = n - 1; i >= 0; i--) { // frequent words on top
-      const x = px[i] + ox, y = py[i] + oy;
-      if (x < -9 || y < -9 || x > W + 9 || y > H + 9 || (lit && lit[i] !== which)) continue;
-      const sprite = sprites[group[i] * 3 + tierOf[i]];
-      ctx.drawImage(sprite.image, x - sprite.half, y - sprite.half);
-    }
-  };
-  if (lit) points(0, 0.2);
+  drawPoints(ox, oy, W, H);
   if (chosen >= 0) {
     ctx.globalAlpha = 0.45;
     ctx.strokeStyle = colours[group[chosen]];
@@ -117,12 +84,62 @@ function draw() {
       ctx.lineTo(px[word] + ox, py[word] + oy);
     }
     ctx.stroke();
+    ctx.globalAlpha = 1;
+    for (const { word } of [...near, { word: chosen }]) { // once more, above the lines
+      ctx.fillStyle = colours[group[word]];
+      ctx.beginPath();
+      ctx.arc(px[word] + ox, py[word] + oy, radius(tierOf[word]), 0, 2 * Math.PI);
+      ctx.fill();
+    }
   }
-  points(1, lit ? 1 : 0.8);
   drawLabels(ox, oy, W, H);
   if (chosen >= 0) ring(chosen, ox, oy);
   if (hovered >= 0) drawHover(ox, oy, W, H);
   ctx.globalAlpha = 1;
+}
+
+// Points are blended here, pixel by pixel: at ten thousand, several times as fast as giving each to the canvas where
+// that has no graphics card, and no slower where it has.
+let pixels = null, canvas32 = null;
+
+function drawPoints(ox, oy, W, H) {
+  if (!pixels || pixels.width !== W || pixels.height !== H) {
+    pixels = new ImageData(W, H);
+    canvas32 = new Uint32Array(pixels.data.buffer); // bytes r, g, b, a: the last is the highest
+  }
+  const rgb = (colour) => [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
+  const [pr, pg, pb] = rgb(paper), inks = colours.map(rgb), masks = [0, 1, 2].map((tier) => disc(radius(tier)));
+  canvas32.fill((0xff000000 | (pb << 16) | (pg << 8) | pr) >>> 0);
+  const points = (which, strength) => {
+    for (let i = n - 1; i >= 0; i--) { // frequent words on top
+      if (lit && lit[i] !== which) continue;
+      const x = px[i] + ox, y = py[i] + oy, { half, side, cover } = masks[tierOf[i]];
+      if (x + half < 0 || y + half < 0 || x - half >= W || y - half >= H) continue;
+      const [r, g, b] = inks[group[i]];
+      const left = Math.max(0, half - x), right = Math.min(side, W + half - x);
+      const top = Math.max(0, half - y), bottom = Math.min(side, H + half - y);
+      for (let row = top; row < bottom; row++) {
+        const start = (y + row - half) * W + x - half;
+        for (let k = left; k < right; k++) {
+          const alpha = (cover[row * side + k] * strength) >> 8;
+          if (!alpha) continue;
+          const was = canvas32[start + k], wr = was & 255, wg = (was >> 8) & 255, wb = (was >> 16) & 255;
+          canvas32[start + k] = (0xff000000 | ((wb + (((b - wb) * alpha) >> 8)) << 16) |
+            ((wg + (((g - wg) * alpha) >> 8)) << 8) | (wr + (((r - wr) * alpha) >> 8))) >>> 0;
+        }
+      }
+    }
+  };
+  if (lit) points(0, 52);
+  points(1, lit ? 256 : 210);
+  ctx.putImageData(pixels, 0, 0);
+}
+
+function disc(radius) { // how much of each pixel it covers, of 256
+  const half = Math.ceil(radius), side = 2 * half + 1;
+  const cover = Int32Array.from({ length: side * side }, (_, k) =>
+    256 * clamp(radius + 0.5 - Math.hypot((k % side) - half, Math.floor(k / side) - half), 0, 1));
+  return { half, side, cover };
 }
 
 function ring(i, ox, oy) {
@@ -181,7 +198,7 @@ function placeLabels(ox, oy, W, H) {
   const place = (i, always) => {
     const x = px[i], y = py[i], sx = x + ox, sy = y + oy;
     if (sx < -W || sy < -H || sx > 2 * W || sy > 2 * H) return;
-    const tier = tierOf[i], r = radius(tier) + 3 * dpr, high = (tier === 2 ? 18 : 16) * dpr;
+    const tier = i === chosen ? 2 : tierOf[i], r = radius(tierOf[i]) + 3 * dpr, high = (tier === 2 ? 18 : 16) * dpr;
     const [ax, ay] = always ? [dpr, 0] : air;
     for (let turn = 0; turn < 4; turn++) {
       const side = (sides[i] + turn) % 4; // right, left, above, below; the last one first

@@ -53,6 +53,19 @@ function neighbours(word, most = 12) {
   return best;
 }
 
+// What a group of words is called by: among its frequent words the three nearest to its mean.
+function namesOf(k) {
+  const mean = new Float64Array(dim), frequent = [];
+  for (let i = 0; i < n; i++) {
+    if (group[i] !== k || !lengths[i]) continue;
+    for (let j = 0; j < dim; j++) mean[j] += vectors[i * dim + j] / lengths[i];
+    if (i < n / 10 || frequent.length < 3) frequent.push(i);
+  }
+  const nearness = (i) => mean.reduce((sum, value, j) => sum + value * vectors[i * dim + j], 0) / lengths[i];
+  const ranked = frequent.map((i) => [nearness(i), i]).sort((a, b) => b[0] - a[0]);
+  return ranked.slice(0, 3).map(([, i]) => labels[i]).join(", ") || "(no direction)";
+}
+
 function search(query, most = 50) {
   folded ??= words.map(fold);
   const wanted = fold(query), exact = [], starts = [], holds = [];
