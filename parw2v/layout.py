@@ -18,6 +18,8 @@ TSNE_STEPS = 1000
 """Steps of gradient descent, scikit-learn's default."""
 
 _FEWEST_FOR_TSNE = 5
+_FEW = 2000
+"""Beyond, distant points are summed up more coarsely: a third faster at 4,000, trustworthiness .917 instead of .919."""
 
 
 def describe(method: str, n: int) -> str:
@@ -123,6 +125,7 @@ def _tsne(
         perplexity=min(30.0, (n - 1) / 3),
         init=start.astype(np.float32),
         random_state=seed,
+        angle=0.5 if n <= _FEW else 0.8,
         verbose=2 if progress else 0,
     )
     with contextlib.redirect_stdout(_Steps(progress)) if progress else contextlib.nullcontext():
