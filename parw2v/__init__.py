@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from parw2v.sample import load_sample_corpus as load_sample_corpus
     from parw2v.trainer import Trainer as Trainer
     from parw2v.training import train as train
+    from parw2v.view import write_view as write_view
     from parw2v.vocabulary import Vocabulary as Vocabulary
 
 _HOME = {
@@ -56,6 +57,7 @@ _HOME = {
     "train": "training",
     "start_from": "continuation",
     "updated_model": "continuation",
+    "write_view": "view",
 }
 
 __all__ = ["__version__", *_HOME]

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from parw2v.arraytypes import FloatArray
 from parw2v.errors import EvaluationError
 from parw2v.files import atomic_write
+from parw2v.layout import clusters, describe, lay_out
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,12 +36,17 @@ LONGEST_LABEL = 18  # characters
 
 
 def plot_tsne(
-    unit_vectors: FloatArray, words: Sequence[str], path: str | os.PathLike[str], n_words: int = 300, seed: int = 0
+    unit_vectors: FloatArray,
+    words: Sequence[str],
+    path: str | os.PathLike[str],
+    n_words: int = 300,
+    seed: int = 0,
+    method: str = "tsne",
 ) -> Path:
-    """Draw frequent words on a plane, those with similar vectors together (t-SNE, [1]_); return the file.
+    """Draw frequent words on a plane, those with similar vectors together; return the file.
 
     Of a large vocabulary up to 200 words at the top, mostly function words, are left out. Colours are k-means
-    clusters of the vectors themselves. Below five words there is no t-SNE, and two principal components are drawn.
+    clusters of the vectors themselves.
 
     Parameters
     ----------
@@ -49,30 +55,29 @@ def plot_tsne(
     path : where the PNG goes; its directory is created
     n_words : number of words to draw
     seed : the same seed draws the same picture
+    method : "tsne" or "pca", as in `parw2v.layout.lay_out`
 
     Raises
     ------
     EvaluationError
         There is no word to draw, or a vector is not finite.
+    SettingsError
+        There is no such method.
     Parw2vError
         The file cannot be written; what stood there still does.
-
-    References
-    ----------
-    .. [1] van der Maaten, Hinton, "Visualizing Data using t-SNE", JMLR 9, 2008.
     """
     skip = min(200, max(0, len(words) - n_words) // 10)
     words = words[skip : skip + max(0, n_words)]
     vectors = np.asarray(unit_vectors[skip : skip + len(words)], dtype=np.float64)
     if not words or not np.isfinite(vectors).all():
         raise EvaluationError(f"cannot draw {len(words)} of the words: at least one is needed, with finite vectors")
-    method, xy, cluster = _embed(vectors, seed)
+    xy = lay_out(vectors, method, seed)
     with _drawing() as family:
         figure = _figure(11.0, 8.5)
         axes = figure.add_axes((0.02, 0.045, 0.96, 0.9))
         axes.set(xticks=[], yticks=[])
         axes.spines[:].set_color(FAINT)
-        colours = [CLUSTERS[k % len(CLUSTERS)] for k in cluster]
+        colours = [CLUSTERS[k] for k in clusters(vectors, len(CLUSTERS), seed)]
         axes.scatter(xy[:, 0], xy[:, 1], s=9, c=colours, alpha=0.75, linewidths=0)
         low, high = xy.min(axis=0), xy.max(axis=0)
         margin = 0.06 * (high - low) + 1e-3
@@ -82,7 +87,7 @@ def plot_tsne(
         drawn = _place_labels(axes, xy, labels, colours)
         which = f"the most frequent after the first {skip}" if skip else "the most frequent"
         figure.text(0.02, 0.96, f"{len(words):,} words, {which}", fontsize=13, color=INK, weight="bold")
-        note = f"{method}; {drawn:,} labels fit"
+        note = f"{describe(method, len(words))} of the unit vectors, coloured by k-means cluster; {drawn:,} labels fit"
         if boxes := sum("□" in label for label in labels):
             note += f"; □: no installed font has it ({boxes:,} of {len(words):,} words; Noto Sans CJK has most)"
         figure.text(0.02, 0.018, note, fontsize=9, color=INK)
@@ -143,31 +148,10 @@ def plot_loss(history: Sequence[Any], path: str | os.PathLike[str]) -> Path:
             right.tick_params(colors=ORANGE)
             right.spines[["top", "left"]].set_visible(False)
             axes.plot([], [], color=ORANGE, lw=1, ls="--", label="learning rate")
+            axes.set_zorder(right.get_zorder() + 1)  # no line through the legend
+            axes.patch.set_visible(False)
         axes.legend(loc="upper right", edgecolor="none", framealpha=0.9)
         return atomic_write(Path(path), lambda file: figure.savefig(file, format="png"))
-
-
-def _embed(vectors: npt.NDArray[np.float64], seed: int) -> tuple[str, npt.NDArray[np.float64], list[int]]:
-    """Return what was done, coordinates (n, 2), and the number of each row's cluster."""
-    from sklearn.cluster import KMeans
-    from sklearn.manifold import TSNE
-    from threadpoolctl import threadpool_limits
-
-    n = len(vectors)
-    centred = vectors - vectors.mean(axis=0)
-    u, s, _ = np.linalg.svd(np.pad(centred, ((0, 1), (0, 2))), full_matrices=False)  # padding: two columns at least
-    xy = u[:n, :2] * s[:2]
-    if n < 5:
-        return "First two principal components of the unit vectors", xy, list(range(n))
-    # One thread: sums taken in another order would draw another picture.
-    with threadpool_limits(1), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # fewer distinct rows than clusters
-        cluster = KMeans(min(len(CLUSTERS), max(2, n // 12)), n_init=4, random_state=seed).fit_predict(vectors)
-        # The start t-SNE asks for: principal components scaled to 1e-4; the noise parts words with equal vectors.
-        start = 1e-4 * xy / (xy[:, 0].std() or 1.0) + np.random.default_rng(seed).normal(0, 1e-6, (n, 2))
-        tsne = TSNE(perplexity=min(30.0, (n - 1) / 3), init=start.astype(np.float32), random_state=seed)
-        xy = np.asarray(tsne.fit_transform(vectors), dtype=np.float64)
-    return "t-SNE of the unit vectors, coloured by k-means cluster", xy, cluster.tolist()
 
 
 def _place_labels(axes: "Axes", xy: npt.NDArray[np.float64], labels: list[str], colours: list[str]) -> int:
@@ -184,7 +168,8 @@ def _place_labels(axes: "Axes", xy: npt.NDArray[np.float64], labels: list[str], 
     sides = np.array([(1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1)])
     away = np.repeat([6.0, 14.0, 24.0], len(sides))[:, None]
     sides = np.tile(sides, (3, 1))
-    taken = np.empty((0, 4))
+    taken = np.empty((0, 4))  # labels, and pieces of the lines to them
+    drawn = 0
     for point, label, colour in zip(points, labels, colours, strict=True):
         text = axes.text(0, 0, label, transform=pixels, fontsize=8.5, color=colour, parse_math=False, usetex=False)
         extent = text.get_window_extent()
@@ -194,17 +179,22 @@ def _place_labels(axes: "Axes", xy: npt.NDArray[np.float64], labels: list[str], 
         inside = (box[:, :2] > frame.min).all(axis=1) & (box[:, 2:] < frame.max).all(axis=1)
         hides = ((points > box[:, None, :2] - 2) & (points < box[:, None, 2:] + 2)).all(axis=2)
         meets = ((taken[:, :2] < box[:, None, 2:]) & (box[:, None, :2] < taken[:, 2:])).all(axis=2)
-        free = np.flatnonzero(inside & ~np.hstack([hides, meets]).any(axis=1))
+        end = np.clip(point, corner, corner + size)  # of a line from the point to the label
+        line = point + np.linspace(0.2, 1, 8)[:, None, None] * (end - point)  # (steps, places, 2)
+        cut = ((line[:, :, None] > taken[:, :2]) & (line[:, :, None] < taken[:, 2:])).all(axis=3).any(axis=0)
+        free = np.flatnonzero(inside & ~np.hstack([hides, meets, cut]).any(axis=1))
         if not len(free):
             text.remove()
             continue
         place = free[0]
         text.set_position(corner[place] - (extent.x0, extent.y0))
         taken = np.vstack([taken, box[place]])
+        drawn += 1
         if place >= 8:  # too far off to be read as this point's label without a line
-            line = np.stack([point, np.clip(point, corner[place], corner[place] + size)])
-            axes.add_line(Line2D(line[:, 0], line[:, 1], transform=pixels, color=colour, lw=0.5, alpha=0.6))
-    return len(taken)
+            x, y = np.stack([point, end[place]]).T
+            axes.add_line(Line2D(x, y, transform=pixels, color=colour, lw=0.5, alpha=0.6))
+            taken = np.vstack([taken, np.hstack([line[:, place] - 1, line[:, place] + 1])])
+    return drawn
 
 
 def _moving_average(values: npt.NDArray[np.float64], reach: int) -> npt.NDArray[np.float64]:

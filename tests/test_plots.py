@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from parw2v.errors import EvaluationError, Parw2vError
-from parw2v.plots import LONGEST_LABEL, _embed, _label, _moving_average, plot_loss, plot_tsne
+from parw2v.plots import LONGEST_LABEL, _label, _moving_average, plot_loss, plot_tsne
 
 HOSTILE = [
     "$x^$", "\x1b[31m", "", "x" * 5000, "</script>", "한국어", "\ud800", "a\nb\tc", "e\u0301\u202e", "😀", "$",
@@ -49,14 +49,6 @@ def coloured(path):
 def clustered():
     """Four clusters of thirty vectors."""
     return (np.repeat(unit_rows(4, 20), 30, axis=0) + 0.4 * unit_rows(120, 20, seed=1)).astype(np.float32)
-
-
-def test_similar_words_lie_together():
-    _, xy, colours = _embed(clustered().astype(float), seed=0)
-    distances = np.linalg.norm(xy[:, None] - xy, axis=2) + np.diag(np.full(120, np.inf))
-    own = np.repeat(np.arange(4), 30)
-    assert np.array_equal(own[distances.argmin(axis=1)], own)
-    assert all(len(set(own[np.array(colours) == colour])) == 1 for colour in set(colours))
 
 
 def test_map_of_words(tmp_path):
