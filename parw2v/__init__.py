@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from parw2v.evaluation import evaluate_analogies as evaluate_analogies
     from parw2v.evaluation import evaluate_similarity as evaluate_similarity
     from parw2v.model import Word2Vec as Word2Vec
+    from parw2v.phrases import Phrases as Phrases
     from parw2v.report import full_report as full_report
     from parw2v.sample import load_sample_corpus as load_sample_corpus
     from parw2v.trainer import Trainer as Trainer
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 _HOME = {
     "Corpus": "corpus",
     "Parw2vError": "errors",
+    "Phrases": "phrases",
     "TrainSettings": "config",
     "Trainer": "trainer",
     "Vocabulary": "vocabulary",

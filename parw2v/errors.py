@@ -6,6 +6,7 @@
     ├── SettingsError           a setting outside its range, or settings that contradict each other
     ├── CorpusError             text that cannot be read or that leaves nothing to train on
     ├── VocabularyError         a vocabulary too small to train, a damaged file, a word that is not in it
+    ├── PhrasesError            a damaged file of phrases, words that cannot be written as text
     ├── ModelError              a model or checkpoint file that is damaged or does not fit
     ├── EvaluationError         a question or similarity file that cannot be used
     ├── DownloadError           a data set that could not be fetched or failed its checksum
@@ -32,6 +33,10 @@ class CorpusError(Parw2vError):
 
 class VocabularyError(Parw2vError):
     """A vocabulary is too small, its file is damaged, or a word is not in it."""
+
+
+class PhrasesError(Parw2vError):
+    """A file of phrases is damaged, or words cannot be written as text."""
 
 
 class ModelError(Parw2vError):

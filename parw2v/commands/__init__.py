@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import NamedTuple
 
 from parw2v.arguments import EXIT_ERROR, EXIT_INTERRUPTED, Help, Parser, underscored
-from parw2v.commands import train
+from parw2v.commands import phrases, train
 from parw2v.errors import Parw2vError
 from parw2v.version import __version__
 
@@ -38,8 +38,14 @@ parw2v train --corpus text8 --out results/text8 --evaluate
 parw2v train --corpus mytext.txt.gz --model cbow --dim 200 --workers 8
 zcat *.gz | parw2v train --corpus - --out results/mine"""
 
+_PHRASES_EXAMPLES = """\
+parw2v phrases mytext.txt --out phrases.txt --passes 2
+parw2v train --corpus phrases.txt --raw
+parw2v phrases a.txt.gz b.txt.gz --out - --quiet | parw2v train --corpus - --raw"""
+
 COMMANDS = {
     "train": Command(train, "train word vectors on a text", _TRAIN_EXAMPLES),
+    "phrases": Command(phrases, "join words that often stand together: new_york", _PHRASES_EXAMPLES),
 }
 
 
