@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -33,7 +33,8 @@ _FORMAT = "parw2v phrases 1"
 _SPACE = re.compile("[\n \t\r\v\f]")
 
 
-class Phrase(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Phrase:
     """What is known about a phrase."""
 
     score: float
@@ -241,7 +242,9 @@ class Phrases:
             "threshold": self.threshold,
             "scoring": self.scoring,
             "delimiter": self.delimiter,
-            "passes": [[[*pair, *phrase] for pair, phrase in phrases.items()] for phrases in self.passes],
+            "passes": [
+                [[*pair, phrase.score, phrase.count] for pair, phrase in phrases.items()] for phrases in self.passes
+            ],
         }
         text = json.dumps(record, ensure_ascii=False).encode("utf-8", "surrogatepass")
         return atomic_write(Path(path), lambda file: file.write(text))
@@ -284,8 +287,8 @@ def _encoded(
     if isinstance(source, str | Path):
         return encode_text(source, scratch, min_count=1, raw=raw, readers=readers)
     tokens = source if isinstance(source, Tokens) else [x if isinstance(x, str) else list(x) for x in source]
-    vocabulary = Vocabulary(min_count=1).build(tokens)  # type: ignore[arg-type]  # all words or all sentences
-    return vocabulary, vocabulary.encode(tokens)  # type: ignore[arg-type]
+    vocabulary = Vocabulary(min_count=1).build(tokens)
+    return vocabulary, vocabulary.encode(tokens)
 
 
 def _check_words(words: Iterable[str]) -> None:
