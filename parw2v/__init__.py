@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from parw2v.formats import import_vectors as import_vectors
     from parw2v.formats import load_vectors as load_vectors
     from parw2v.model import Word2Vec as Word2Vec
+    from parw2v.phrases import Phrases as Phrases
     from parw2v.report import full_report as full_report
     from parw2v.sample import load_sample_corpus as load_sample_corpus
     from parw2v.trainer import Trainer as Trainer
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 _HOME = {
     "Corpus": "corpus",
     "Parw2vError": "errors",
+    "Phrases": "phrases",
     "TrainSettings": "config",
     "Trainer": "trainer",
     "Vocabulary": "vocabulary",

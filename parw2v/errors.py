@@ -7,6 +7,7 @@
     ├── CorpusError             text that cannot be read or that leaves nothing to train on
     ├── VocabularyError         a vocabulary too small to train, a damaged file, a word that is not in it
     ├── QueryError              a question that no model could answer: a vector of another length, too few words
+    ├── PhrasesError            a damaged file of phrases, words that cannot be written as text
     ├── ModelError              a model or checkpoint file that is damaged or does not fit
     ├── EvaluationError         a question or similarity file that cannot be used
     ├── DownloadError           a data set that could not be fetched or failed its checksum
@@ -37,6 +38,10 @@ class VocabularyError(Parw2vError):
 
 class QueryError(Parw2vError, ValueError):
     """A question that no model could answer: empty, a vector of another length, too few words."""
+
+
+class PhrasesError(Parw2vError):
+    """A file of phrases is damaged, or words cannot be written as text."""
 
 
 class ModelError(Parw2vError):

@@ -233,7 +233,7 @@ def _blaming(source: str | Path) -> Iterator[None]:
     except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
         raise CorpusError(f"{source}: the compressed file is damaged or cut short ({error}); fetch it again") from error
     except OSError as error:
-        raise CorpusError(f"{source}: cannot be read ({error.strerror or error}); check --corpus") from error
+        raise CorpusError(f"{source}: cannot be read ({error.strerror or error}); check the path") from error
 
 
 def _open(source: str | Path) -> AbstractContextManager[BinaryIO]:

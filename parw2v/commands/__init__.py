@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import NamedTuple
 
 from parw2v.arguments import EXIT_ERROR, EXIT_INTERRUPTED, Help, Parser, underscored
-from parw2v.commands import convert, data, evaluate, info, query, train, view, vocab
+from parw2v.commands import convert, data, evaluate, info, phrases, query, train, view, vocab
 from parw2v.commands.configfile import apply_config, config_path
 from parw2v.errors import Parw2vError
 from parw2v.version import __version__
@@ -45,6 +45,7 @@ COMMANDS = {
     "import": Command(convert, "read vectors of other programs as a model", convert.IMPORT_EXAMPLES),
     "vocab": Command(vocab, "count the words of a text, look at them, prune them", vocab.EXAMPLES),
     "view": Command(view, "make a page with a map of the words, to look around in with a browser", view.EXAMPLES),
+    "phrases": Command(phrases, "join words that often stand together: new_york", phrases.EXAMPLES),
     "data": Command(data, "list the published data sets that have a name here, or fetch them", data.EXAMPLES),
 }
 
