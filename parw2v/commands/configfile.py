@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from parw2v.commands.texts import OneOrMore
 from parw2v.errors import SettingsError
 from parw2v.files import atomic_write
 from parw2v.tomltext import to_toml
@@ -87,7 +88,8 @@ def _converted(action: argparse.Action, value: Any, where: str) -> Any:
         return value
     if action.nargs in ("+", "*"):
         values = value if isinstance(value, list) else [value]
-        return [_one(action, item, where) for item in values]
+        converted = [_one(action, item, where) for item in values]
+        return converted[0] if isinstance(action, OneOrMore) and len(converted) == 1 else converted
     return _one(action, value, where)
 
 
