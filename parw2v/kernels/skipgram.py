@@ -51,8 +51,8 @@ class SkipGram:
 
     predicts_contexts = True
     safe_step = 7.2
-    """Pairs of a word, noise included, times the learning rate, that may be computed from one copy of its rows; damping keeps
-    more from doing more (docs/many-cores.md)."""
+    """Pairs of a word, noise included, times the learning rate, that may be computed from one copy of its rows; damping
+    keeps more from doing more (docs/many-cores.md)."""
 
     n_noise = 16
     """N at the usual K and R (`enough_noise`). Fewer cost accuracy, more cost speed (benchmarks/README.md)."""
