@@ -38,8 +38,8 @@ class CBOW:
     """The update of one batch and the buffers it reuses; parameters as for `SkipGram`."""
 
     predicts_contexts = False
-    safe_step = 0.8
-    """Occurrences of a word, times the learning rate, that may be computed from one copy of its rows. See SkipGram."""
+    safe_step = 4.8
+    """See `SkipGram.safe_step`; a word has 1 + K pairs here, whatever its window."""
 
     n_noise = 8
     """N at the usual K (`enough_noise`). A group of centre words, which shares noise, is every S-th word of the batch: words
@@ -92,8 +92,8 @@ class CBOW:
         return cls.n_noise * max(-(-negatives // cls.n_noise), 1)
 
     def safe_occurrences(self, lr: float) -> float:
-        """See `SkipGram.safe_occurrences`; a word is one pair here, whatever its window."""
-        return max(self.safe_step / lr, 1.0)
+        """See `SkipGram.safe_occurrences`."""
+        return max(self.safe_step / ((self.negatives + 1) * lr), 1.0)
 
     def noise_groups(self, lr: float) -> int:
         """See `SkipGram.noise_groups`."""

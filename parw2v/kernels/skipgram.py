@@ -50,9 +50,9 @@ class SkipGram:
     """
 
     predicts_contexts = True
-    safe_step = 1.2
-    """Positive pairs of a word, times the learning rate, that may be computed from one copy of its rows; damping keeps more
-    from doing more (docs/many-cores.md)."""
+    safe_step = 7.2
+    """Pairs of a word, noise included, times the learning rate, that may be computed from one copy of its rows; damping
+    keeps more from doing more (docs/many-cores.md)."""
 
     n_noise = 16
     """N at the usual K and R (`enough_noise`). Fewer cost accuracy, more cost speed (benchmarks/README.md)."""
@@ -100,8 +100,8 @@ class SkipGram:
         return cls.n_noise * max(-(-layout.block * (layout.radius + 1) * negatives // 750), 1)
 
     def safe_occurrences(self, lr: float) -> float:
-        """Occurrences of a word, which has R + 1 pairs on average, beyond which damping sets in; at least 1."""
-        return max(self.safe_step / (self.layout.radius + 1) / lr, 1.0)
+        """Occurrences of a word, of (R + 1) (K + 1) pairs each, beyond which damping sets in; at least 1."""
+        return max(self.safe_step / ((self.layout.radius + 1) * (self.negatives + 1) * lr), 1.0)
 
     def noise_groups(self, lr: float) -> int:
         """How many times a batch draws N noise words, two stretches: none is used more often than is safe, if it can be.
