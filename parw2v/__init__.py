@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from parw2v.model import Word2Vec as Word2Vec
     from parw2v.report import full_report as full_report
     from parw2v.sample import load_sample_corpus as load_sample_corpus
+    from parw2v.sklearn import Word2VecTransformer as Word2VecTransformer
     from parw2v.trainer import Trainer as Trainer
     from parw2v.vocabulary import Vocabulary as Vocabulary
 
@@ -32,6 +33,7 @@ _HOME = {
     "Trainer": "trainer",
     "Vocabulary": "vocabulary",
     "Word2Vec": "model",
+    "Word2VecTransformer": "sklearn",
     "encode_text": "corpus",
     "evaluate_analogies": "evaluation",
     "evaluate_similarity": "evaluation",
