@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from parw2v.phrases import Phrases as Phrases
     from parw2v.report import full_report as full_report
     from parw2v.sample import load_sample_corpus as load_sample_corpus
+    from parw2v.sklearn import Word2VecTransformer as Word2VecTransformer
     from parw2v.trainer import Trainer as Trainer
     from parw2v.training import train as train
     from parw2v.view import write_view as write_view
@@ -45,6 +46,7 @@ _HOME = {
     "Vocabulary": "vocabulary",
     "Word2Vec": "model",
     "encode_sentences": "encoding",
+    "Word2VecTransformer": "sklearn",
     "encode_text": "corpus",
     "evaluate_analogies": "evaluation",
     "evaluate_similarity": "evaluation",

@@ -5,6 +5,7 @@
     Parw2vError                 base class; the command line prints its one line and exits with status 2
     ├── SettingsError           a setting outside its range, or settings that contradict each other
     ├── CorpusError             text that cannot be read or that leaves nothing to train on
+    │   └── DocumentError       a document that is neither a string nor a list of words
     ├── VocabularyError         a vocabulary too small to train, a damaged file, a word that is not in it
     ├── QueryError              a question that no model could answer: a vector of another length, too few words
     ├── PhrasesError            a damaged file of phrases, words that cannot be written as text
@@ -30,6 +31,10 @@ class SettingsError(Parw2vError, ValueError):
 
 class CorpusError(Parw2vError):
     """Text cannot be read, or leaves nothing to train on."""
+
+
+class DocumentError(CorpusError, ValueError):
+    """Documents are neither strings nor lists of words, or there are none."""
 
 
 class VocabularyError(Parw2vError):
