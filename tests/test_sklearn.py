@@ -336,7 +336,7 @@ def test_a_search_over_two_processes_finds_what_one_finds(texts):
     joblib.externals.loky.get_reusable_executor().shutdown(wait=True)
     scores = alone.cv_results_["mean_test_score"]
     assert np.array_equal(scores, together.cv_results_["mean_test_score"])
-    assert scores[0] != scores[1]
+    assert (scores > 0.5).all()
 
 
 # ------------------------------------------------------------------------------------------------ scikit-learn's checks
