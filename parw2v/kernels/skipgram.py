@@ -57,9 +57,9 @@ class SkipGram:
     n_noise = 16
     """N at the usual K and R (`enough_noise`). Fewer cost accuracy, more cost speed (benchmarks/README.md)."""
 
-    safe_push = 5.0
-    """Weight of all pairs of a noise word, times the learning rate, that may be computed from one copy of its row: at 4.8
-    training is as good as at 0.9, at 9.6 it diverges (benchmarks/README.md)."""
+    safe_push = 2.5
+    """Weight of all pairs of a noise word, times the learning rate, that may be computed from one copy of its row: a quarter
+    of what diverges (benchmarks/README.md)."""
 
     def __init__(self, W: FloatArray, *, layout: Layout, negatives: int) -> None:
         self.W, self.layout, self.negatives = W, layout, negatives
