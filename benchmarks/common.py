@@ -103,7 +103,7 @@ def command_line(argv: Sequence[str]) -> str:
     shown = []
     for argument in argv:
         path = Path(argument)
-        if path.is_absolute():
+        if path.is_absolute() or argument.startswith(".."):
             argument = str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else path.name
         shown.append(argument)
     return " ".join(["python", *shown])

@@ -1,6 +1,6 @@
 """How fast are phrases found and joined beside gensim, in what memory, and is the text that comes out the same?
 
-``python benchmarks/phrasing.py --corpus FILE --peer_python .venv-peers/bin/python [--workers 1 2] [--passes 1 2] [--rounds 3] [--quick]``
+``python benchmarks/phrasing.py --corpus FILE --peer_python .venv-peers/bin/python [--workers 1 2] [--rounds 3] [--quick]``
 
 Both read the text, learn its phrases with the settings that are the defaults of both, and write it with the phrases joined,
 in one pass and in two. gensim works in one process.

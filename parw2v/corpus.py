@@ -11,9 +11,7 @@ topic or by date from being learnt in that order. The block is the unit of work,
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -25,8 +23,8 @@ import numpy as np
 from parw2v.arraytypes import CountArray, TokenArray
 from parw2v.config import available_cores
 from parw2v.errors import CorpusError
-from parw2v.files import process_lives
 from parw2v.reading import Reading
+from parw2v.scratch import ScratchDirectory
 from parw2v.sources import Source, text_files, title
 from parw2v.text import MAX_SENTENCE_WORDS
 from parw2v.vocabulary import Vocabulary
@@ -358,32 +356,6 @@ def _ids_in(vocabulary: Vocabulary, words: WordTable) -> TokenArray:
     new_ids[numbers] = possible
     new_ids[0] = -1  # words too long for the table
     return new_ids
-
-
-class ScratchDirectory:
-    """A directory beside the output for what a run needs only while it lasts.
-
-    Its name carries the owner's process number, so the next run removes what a killed one left behind.
-    """
-
-    def __init__(self, parent: Path) -> None:
-        try:
-            parent.mkdir(parents=True, exist_ok=True)
-            for left in parent.glob(".parw2v-*-*"):
-                owner = left.name.split("-")[1]
-                if owner.isdecimal() and not process_lives(int(owner)):
-                    shutil.rmtree(left, ignore_errors=True)
-            self.path = Path(tempfile.mkdtemp(prefix=f".parw2v-{os.getpid()}-", dir=parent))
-        except OSError as error:
-            raise CorpusError(
-                f"{parent}: cannot be written ({error.strerror or error}); choose another --out"
-            ) from error
-
-    def __enter__(self) -> Path:
-        return self.path
-
-    def __exit__(self, *exc: object) -> None:
-        shutil.rmtree(self.path, ignore_errors=True)
 
 
 @contextmanager

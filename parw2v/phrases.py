@@ -22,10 +22,11 @@ import numpy as np
 import numpy.typing as npt
 
 from parw2v.config import available_cores
-from parw2v.corpus import Corpus, ScratchDirectory, encode_text, on_disk
+from parw2v.corpus import Corpus, encode_text, on_disk
 from parw2v.errors import PhrasesError, SettingsError
 from parw2v.files import atomic_write
 from parw2v.phrasetext import Pairs, PhraseText
+from parw2v.scratch import ScratchDirectory
 from parw2v.text import MAX_WORD_CHARACTERS, Tokens
 from parw2v.vocabulary import Vocabulary
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from parw2v.config import TrainSettings
-from parw2v.corpus import ScratchDirectory
 from parw2v.encoding import encode_sentences
 from parw2v.model import Word2Vec, check_shape
+from parw2v.scratch import ScratchDirectory
 from parw2v.sources import Source
 from parw2v.trainer import Trainer
 from parw2v.vocabulary import Vocabulary

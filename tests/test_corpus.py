@@ -12,9 +12,10 @@ import pytest
 
 from parw2v import corpus as corpus_module
 from parw2v import reading, spool, text
-from parw2v.corpus import BlockPlan, Corpus, ScratchDirectory, encode_text, on_disk
+from parw2v.corpus import BlockPlan, Corpus, encode_text, on_disk
 from parw2v.errors import CorpusError, VocabularyError
 from parw2v.files import process_lives
+from parw2v.scratch import ScratchDirectory
 from parw2v.text import MAX_SENTENCE_WORDS
 from parw2v.vocabulary import MAX_WORD_CHARACTERS, Vocabulary
 
@@ -307,7 +308,7 @@ def test_a_sweep_that_another_run_does_at_the_same_time(tmp_path, dead_pid, monk
     """What is gone already is no error."""
     left = tmp_path / f".parw2v-{dead_pid}-a"
     left.mkdir()
-    monkeypatch.setattr(corpus_module, "process_lives", lambda pid: bool(left.rmdir()))
+    monkeypatch.setattr("parw2v.scratch.process_lives", lambda pid: bool(left.rmdir()))
     with ScratchDirectory(tmp_path):
         assert not left.exists()
 

@@ -248,7 +248,7 @@ def test_lines_of_code_stand_for_themselves():
 def test_the_snippets_of_the_python_page_run(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     words = parw2v.load_sample_corpus()[:30_000]
-    lines = [f"{a} {'new york ' if a < 'c' else ''}{b}\n" for a, b in zip(words[::2], words[1::2], strict=True)]
+    lines = [f"{word} {'new york' if i % 500 == 0 else ''} sees\n" for i, word in enumerate(words)]
     (tmp_path / "mytext.txt").write_text("".join(lines))
     names = {"__name__": "page"}
     for page in (ROOT / "docs/python.md", ROOT / "README.md"):

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from parw2v.console import duration
-from parw2v.corpus import ScratchDirectory
 from parw2v.errors import CorpusError, Parw2vError
 from parw2v.phrases import SCORINGS, Phrases
+from parw2v.scratch import ScratchDirectory
 from parw2v.text import pieces
 
 EXAMPLES = """\

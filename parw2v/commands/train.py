@@ -32,12 +32,13 @@ from parw2v.commands.texts import (
 )
 from parw2v.config import OBJECTIVES, TrainSettings
 from parw2v.console import duration, show_progress
-from parw2v.corpus import Corpus, ScratchDirectory, encode_text
+from parw2v.corpus import Corpus, encode_text
 from parw2v.errors import Parw2vError
 from parw2v.files import exclusive
 from parw2v.memory import own_peak_memory
 from parw2v.model import check_shape, npz_path
 from parw2v.progress import Finished
+from parw2v.scratch import ScratchDirectory
 from parw2v.trainer import Trainer
 from parw2v.vocabulary import Vocabulary
 

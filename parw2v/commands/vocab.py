@@ -13,8 +13,9 @@ from typing import Any
 
 from parw2v.commands.texts import DEFAULT_MIN_COUNT, add_reading_flags, named_texts, reading_bar
 from parw2v.console import duration
-from parw2v.corpus import ScratchDirectory, count_text
+from parw2v.corpus import count_text
 from parw2v.errors import SettingsError
+from parw2v.scratch import ScratchDirectory
 from parw2v.vocabulary import Vocabulary
 
 _STEPS = (1, 2, 5)
