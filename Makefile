@@ -11,13 +11,14 @@ MEASURE = $(if $(CORPUS),--corpus '$(CORPUS)') $(if $(MODELS),--models $(MODELS)
 	$(if $(SIMILARITY),--similarity $(SIMILARITY)) $(WHERE)
 WHERE = $(if $(RESULTS),--results '$(RESULTS)') $(if $(QUICK),--quick) $(FLAGS)
 
-.PHONY: help demo train test check bench bench-compare bench-scaling bench-peers bench-quality roofline clean
+.PHONY: help demo train test check notebook bench bench-compare bench-scaling bench-peers bench-quality roofline clean
 
 help:
 	@echo 'make demo                 set up, train on the built-in sample, evaluate, draw pictures (under a minute)'
 	@echo 'make test                 set up, run the tests'
 	@echo 'make train CORPUS=text8   train on text8 or a file; more flags in FLAGS="--epochs 3 --dim 200", OUT=results/mine'
 	@echo 'make check                lint and type-check'
+	@echo 'make notebook             build and run docs/tour.ipynb from docs/tour.py'
 	@echo 'make bench                time each part; make bench-compare sets that beside earlier commits'
 	@echo 'make bench-scaling CORPUS=FILE   speed and accuracy by workers'
 	@echo 'make bench-peers CORPUS=FILE     speed, whole time, memory and accuracy beside gensim and fastText'
@@ -40,6 +41,9 @@ check: $(VENV)/ready-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+notebook: $(VENV)/ready-docs
+	$(BIN)/python docs/notebook.py
 
 bench: $(VENV)/ready-test
 	$(BIN)/python benchmarks/bench_parts.py $(WHERE)
@@ -81,6 +85,10 @@ $(VENV)/ready-test: $(VENV)/ready
 
 $(VENV)/ready-dev: $(VENV)/ready
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+$(VENV)/ready-docs: $(VENV)/ready
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
 	@touch $@
 
 $(VENV)-peers/ready:

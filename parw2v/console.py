@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import TextIO
 
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from parw2v.progress import (
     EpochEnd,
