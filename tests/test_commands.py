@@ -347,7 +347,7 @@ def test_a_finished_run_goes_on_to_more_epochs(tmp_path, capfd, trained):
         (["--init", "old", "--update", "old"], "--init and --update contradict"),
         (["--update", "old", "--dim", "9"], "--dim is 9, but old has 8"),
         (["--update", "old", "--model", "cbow"], "--model is cbow, but old has skipgram"),
-        (["--update", "small.txt"], "small.txt.npz"),
+        (["--update", "small.txt"], "small.txt"),
         (["--resume", "--out", "old"], "has had its 1 epochs; give more --epochs"),
         (["--resume", "--out", "old", "--epochs", "3", "--seed", "8"], "seed 42, this run has 8"),
         (["--resume", "--out", "old", "--epochs", "3", "--min_count", "3"], "min_count 2, this run has 3"),
