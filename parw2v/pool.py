@@ -19,6 +19,8 @@ group of their own, so Ctrl-C in a terminal reaches the coordinator only, which 
 from __future__ import annotations
 
 import contextlib
+import importlib
+import math
 import os
 import queue
 import signal
@@ -28,7 +30,7 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, Pipe, wait
 from typing import Any, TypeAlias
@@ -38,9 +40,10 @@ from parw2v.errors import WorkerError
 Task: TypeAlias = Any
 """Small and picklable; None is not a task."""
 
-_BOOT = (
-    "import sys; sys.path[:] = {path!r}; import {module}; from parw2v.pool import serve; serve({fd}, {module}.{name})"
-)
+_OUT_OF_MEMORY = 112
+"""Exit status of a worker that got no memory; no program of the system ends with it."""
+
+_BOOT = "import sys; sys.path[:] = {path!r}; from parw2v.pool import serve; serve({fd}, {module!r}, {name!r})"
 
 
 @dataclass
@@ -49,6 +52,9 @@ class _Worker:
     connection: Connection
     ready: bool = False
     tasks: deque[Task] = field(default_factory=deque)
+    sign: Hashable = None
+    sign_time: float = field(default_factory=time.monotonic)
+    """When `sign` was last seen to change, or a message came."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +97,10 @@ class Pool:
         The workers' environment.
     max_restarts : int
         More deaths than this raise WorkerError.
+    hang_timeout : float, optional
+        Seconds without a sign of life after which a worker with something to do is taken to hang, killed and replaced.
+    sign_of_life : callable, optional
+        Of a worker's number; whatever it returns changes while the worker is at work. Messages are signs in any case.
     """
 
     target: str
@@ -98,8 +108,11 @@ class Pool:
     setup: Any
     environment: dict[str, str]
     max_restarts: int
+    hang_timeout: float = math.inf
+    sign_of_life: Callable[[int], Hashable] = lambda worker: None
     restarts: int = 0
     _workers: list[_Worker] = field(default_factory=list)
+    _looked: float = field(default_factory=time.monotonic)
 
     def __enter__(self) -> Pool:
         try:
@@ -137,12 +150,25 @@ class Pool:
             A task raised an exception, or workers died more often than `max_restarts`.
         """
         numbers = {worker.connection: i for i, worker in enumerate(self._workers)}
-        return [
-            self._receive(numbers[ready]) for ready in wait(list(numbers), timeout) if isinstance(ready, Connection)
-        ]
+        told = [numbers[ready] for ready in wait(list(numbers), timeout) if isinstance(ready, Connection)]
+        hung = [number for number in self._hung() if number not in told]
+        cause = f"hung, without a sign of life for {self.hang_timeout:g} s, and was killed"
+        return [*map(self._receive, told), *(self._replace(number, cause) for number in hung)]
+
+    def _hung(self) -> list[int]:
+        """Workers that have something to do and have given no sign of life for too long."""
+        now = time.monotonic()
+        stood_still = now - self._looked > self.hang_timeout / 2  # this process did, and perhaps all others with it
+        self._looked = now
+        for number, worker in enumerate(self._workers):
+            idle = worker.ready and not worker.tasks
+            if (sign := self.sign_of_life(number)) != worker.sign or idle or stood_still:
+                worker.sign, worker.sign_time = sign, now
+        return [i for i, worker in enumerate(self._workers) if now - worker.sign_time > self.hang_timeout]
 
     def _receive(self, number: int) -> Ready | Result | Death:
         worker = self._workers[number]
+        worker.sign_time = time.monotonic()
         try:
             ok, value = worker.connection.recv()
         except (EOFError, OSError):
@@ -154,11 +180,12 @@ class Pool:
             return Ready(number)
         return Result(number, worker.tasks.popleft(), value)
 
-    def _replace(self, number: int) -> Death:
+    def _replace(self, number: int, cause: str | None = None) -> Death:
         dead = self._workers[number]
         dead.connection.close()
         dead.process.kill()  # its end of the socket is closed, so it is of no use even if it still runs
-        death = Death(number, dead.process.pid, _cause(dead.process.wait()), tuple(dead.tasks))
+        found = _cause(dead.process.wait(), _last_words(dead.process))
+        death = Death(number, dead.process.pid, cause or found, tuple(dead.tasks))
         self.restarts += 1
         if self.restarts > self.max_restarts:
             raise WorkerError(
@@ -178,6 +205,7 @@ class Pool:
                 env=self.environment,
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,  # what a library prints when it gives up; for the cause of death
                 process_group=0,
             )
         worker = _Worker(process, ours)
@@ -196,13 +224,25 @@ class Pool:
             except subprocess.TimeoutExpired:
                 worker.process.kill()
                 worker.process.wait()
+            if worker.process.stderr:
+                worker.process.stderr.close()
         self._workers.clear()
 
 
-def _cause(code: int) -> str:
+def _last_words(process: subprocess.Popen[bytes]) -> str:
+    """The last line that a process which has ended printed on standard error, which is closed."""
+    assert process.stderr is not None
+    with process.stderr as pipe:
+        lines = os.read(pipe.fileno(), 1 << 16).decode(errors="replace").split("\n")
+    return next((" ".join(line.split()) for line in reversed(lines) if line.strip()), "")
+
+
+def _cause(code: int, last_words: str = "") -> str:
     """Say in words how a process ended."""
+    if code == _OUT_OF_MEMORY:
+        return "got no memory"
     if code >= 0:
-        return f"ended by itself with status {code}"
+        return f"ended by itself with status {code}" + (f" ({last_words})" if last_words else "")
     try:
         killer = signal.Signals(-code)
     except ValueError:
@@ -214,16 +254,19 @@ def _cause(code: int) -> str:
 # ------------------------------------------------------------------------------------------------ in the worker
 
 
-def serve(descriptor: int, prepare: Callable[[Any], Callable[[Task], Any]]) -> None:
+def serve(descriptor: int, module: str, name: str) -> None:
     """A worker's life: take the setup, then one task after another, until the coordinator is gone."""
     connection = Connection(descriptor)
     inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(connection, inbox), daemon=True).start()
     try:
+        prepare: Callable[[Any], Callable[[Task], Any]] = getattr(importlib.import_module(module), name)
         do = prepare(inbox.get())
         connection.send((True, None))
         while True:
             connection.send((True, do(inbox.get())))
+    except MemoryError:  # others may have more of it by the time a replacement is there
+        os._exit(_OUT_OF_MEMORY)
     except Exception as error:
         last = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{os.path.basename(last.filename)}:{last.lineno}"
@@ -239,3 +282,5 @@ def _listen(connection: Connection, inbox: queue.SimpleQueue[Any]) -> None:
             inbox.put(connection.recv())
     except (EOFError, OSError):
         os._exit(0)
+    except MemoryError:
+        os._exit(_OUT_OF_MEMORY)

@@ -1,6 +1,7 @@
 """What the workers of test_pool.py do; they import it by name."""
 
 import os
+import resource
 import signal
 import sys
 from pathlib import Path
@@ -24,6 +25,9 @@ def troublemaker(setup):
                 os.kill(os.getpid(), number)
             case ("exit", status):
                 os._exit(status)
+            case ("print and exit", text, status):
+                print(text, end="", file=sys.stderr, flush=True)
+                os._exit(status)
             case ("hang", path):
                 Path(path).write_text(str(os.getpid()))
                 while True:
@@ -33,6 +37,25 @@ def troublemaker(setup):
                 while True:
                     sum(range(1000))
         return task
+
+    return do
+
+
+def greedy(setup):
+    """At its first start allows itself little memory and takes too much, at the moment given; then measures tasks."""
+    path, moment = setup
+    first = not Path(path).exists()
+    if first:
+        Path(path).touch()
+        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (used + (32 << 20), resource.RLIM_INFINITY))
+        if moment == "start":
+            bytearray(256 << 20)
+
+    def do(task):
+        if first:
+            bytearray(256 << 20)
+        return len(task)
 
     return do
 
