@@ -60,7 +60,6 @@ from parw2v.kernels import KERNELS
 from parw2v.kernels.rows import gather
 from parw2v.plots import BLUE, ORANGE
 from parw2v.sampling import NOISE_TABLE_SIZE, keep_probabilities, noise_table
-from parw2v.trainer import interleaved
 from parw2v.vocabulary import Vocabulary
 from parw2v.windows import Layout
 from parw2v.worker import MEASURE_EVERY, BlockResult, BlockTask, WorkerSetup
@@ -240,7 +239,7 @@ def simulate(
         n_workers=workers if damping == "following" else 1,
     )
     shared: dict[str, AnyArray] = {
-        "W": interleaved(trained.W_in, trained.W_out),
+        "W": np.stack([trained.W_in, trained.W_out], axis=1).reshape(-1, trained.embed_dim),
         "progress": np.zeros(workers, np.int64),
         "keep": keep_probabilities(vocab.counts, SAMPLE, RULE),
         "noise": noise_table(vocab.counts),

@@ -1,9 +1,9 @@
 """A run's state on disk: enough to go on as if it had never stopped.
 
-A checkpoint is a model file with one more array, ``state`` (a JSON text). It is taken when no block is in flight, and
-blocks are handed out in one fixed order, so a single number says exactly which tokens have been seen: blocks
-0 .. next_task - 1 of the run, each once. All randomness of a block follows from the seed and its number, so nothing else
-needs to be kept.
+A checkpoint is a model file with two more arrays: ``state`` (a JSON text), and ``sha256`` of all the others. It is taken
+when no block is in flight, and blocks are handed out in one fixed order, so a single number says exactly which tokens
+have been seen: blocks 0 .. next_task - 1 of the run, each once. All randomness of a block follows from the seed and its
+number, so nothing else needs to be kept.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from parw2v.corpus import BlockPlan
 from parw2v.errors import ModelError
 from parw2v.files import atomic_write
 from parw2v.model import Word2Vec
-from parw2v.npz import read_npz, write_npz
+from parw2v.npz import digest, read_npz, write_npz
 from parw2v.progress import LossPoint
 
 KEEP = 2
@@ -117,6 +117,7 @@ def save_checkpoint(directory: Path, model: Word2Vec, state: RunState) -> Path:
     Those of later tasks go too: they are damaged, since the run did not go on from them, or left by another run.
     """
     arrays = model.to_arrays() | {"state": np.array(json.dumps(asdict(state)))}
+    arrays["sha256"] = np.array(digest(arrays))
     path = atomic_write(directory / f"{state.next_task:09d}.npz", lambda file: write_npz(file, arrays))
     others = _checkpoints(directory)
     kept = [other for other in others if other <= path][-KEEP:]
@@ -173,6 +174,9 @@ def _is_more(epochs: Any, than: Any) -> bool:
 
 def _read(path: Path) -> tuple[Word2Vec, RunState]:
     arrays = read_npz(path)
+    told = arrays.pop("sha256", None)
+    if told is None or str(told) != digest(arrays):
+        raise ModelError(f"{path}: is not a checkpoint, or was changed since it was written (its SHA-256 is wrong)")
     model = Word2Vec.from_arrays(arrays, path)
     try:
         record = json.loads(str(arrays["state"][()]))

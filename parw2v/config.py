@@ -48,6 +48,7 @@ class TrainSettings:
     log_every: int | None = _setting(None, "steps between records of the loss (default: 200 records a run)")
     checkpoint_every: float | None = _setting(None, "seconds between checkpoints within an epoch (default: none)")
     max_restarts: int = _setting(10, "worker deaths a run puts up with")
+    hang_timeout: float = _setting(60.0, "seconds without progress after which a worker is taken to hang and replaced")
 
     def __post_init__(self) -> None:
         self._whole("epochs", 1)
@@ -56,6 +57,7 @@ class TrainSettings:
         self._whole("max_restarts", 0)
         self._finite("lr_min")
         self._finite("sample")
+        self._finite("hang_timeout")
         for name in ("workers", "log_every", "batch_size"):
             if getattr(self, name) is not None:
                 self._whole(name, 1)
@@ -68,6 +70,8 @@ class TrainSettings:
             raise SettingsError(f"workers is {self.workers}; at most 1024")
         if self.batch_size is not None and self.batch_size > 1 << 16:
             raise SettingsError(f"batch_size is {self.batch_size}; at most 65536")
+        if self.hang_timeout < 1:
+            raise SettingsError(f"hang_timeout is {self.hang_timeout:g} s; it must be at least 1")
         if self.lr == 0:
             raise SettingsError("lr is 0; nothing would be learnt")
         if self.lr is not None:

@@ -10,6 +10,7 @@ from typing import TextIO
 from tqdm import tqdm
 
 from parw2v.progress import (
+    CheckpointFailed,
     EpochEnd,
     Finished,
     Progress,
@@ -56,20 +57,24 @@ def sentence(report: Report) -> str | None:
     """What a report that is not about progress says, in one line; None for those that say nothing."""
     match report:
         case Started():
-            text = f"training {report.total_words:,} words with {plural(report.n_workers, 'worker')}"
+            memory = f"{report.memory / 2**20:,.0f} MB of memory"
+            text = f"training {report.total_words:,} words with {plural(report.n_workers, 'worker')} in about {memory}"
             return text + (f", from word {report.done_words:,} on" if report.done_words else "")
         case EpochEnd():
             return f"epoch {report.epoch + 1}/{report.epochs}: loss {report.loss:.4f}"
         case WorkerReplaced():
             return f"worker {report.worker} (pid {report.pid}) {report.cause}; replaced, its block is trained again"
+        case CheckpointFailed():
+            return f"parw2v: warning: {report.reason}; training goes on without this checkpoint"
         case Stopped():
             where = f"; continue with --resume ({report.checkpoint_dir})" if report.checkpoint_dir else ""
             return f"stopped after {report.done_words:,} words{where}"
         case Finished():
+            were = "was" if report.restarts == 1 else "were"
             return (
                 f"trained {report.raw_words - report.words_before:,} words in {duration(report.train_seconds)}: "
                 f"{report.words_per_second:,.0f} words/s, loss {report.loss:.4f}, {report.peak_memory / 2**20:,.0f} MB"
-            )
+            ) + (f"; {plural(report.restarts, 'worker')} died and {were} replaced" if report.restarts else "")
         case _:
             return None
 

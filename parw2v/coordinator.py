@@ -10,7 +10,6 @@ import dataclasses
 import math
 import threading
 import time
-from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -23,11 +22,13 @@ from parw2v.blas import blas_path
 from parw2v.checkpoint import RunState, Tally, finished_settings, save_checkpoint
 from parw2v.config import TrainSettings
 from parw2v.corpus import BlockPlan
-from parw2v.errors import DivergedError, WorkerError
+from parw2v.errors import DivergedError, Parw2vError, WorkerError
+from parw2v.ledger import Block, Ledger
 from parw2v.memory import memory_in_use, own_peak_memory
 from parw2v.model import Word2Vec
 from parw2v.pool import Death, Pool, Result
 from parw2v.progress import (
+    CheckpointFailed,
     CheckpointSaved,
     EpochEnd,
     Finished,
@@ -73,6 +74,8 @@ class Run:
         Raw words of all epochs.
     kept_share : float
         Share of them that subsampling is expected to keep.
+    memory : int
+        Bytes that all processes will take together, about.
     checkpoint_dir : Path or None
     stop : Event
         Set by whoever wants the run to end soon.
@@ -85,6 +88,7 @@ class Run:
     lr: float
     total_words: int
     kept_share: float
+    memory: int
     checkpoint_dir: Path | None
     stop: threading.Event = field(default_factory=threading.Event)
 
@@ -109,13 +113,11 @@ class Coordinator:
 
     def __init__(self, run: Run, shared: SharedArrays, pool: Pool, writer: ThreadPoolExecutor) -> None:
         self.run, self.shared, self.pool, self.writer = run, shared, pool, writer
-        self.state, self.n_blocks = run.state, run.plan.n_blocks
-        self.issued = self.state.next_task
-        self.lost: deque[BlockTask] = deque()  # blocks of workers that died
-        self.in_flight = 0
+        self.state = run.state
+        self.ledger = Ledger(run.plan.n_blocks, run.settings.epochs, done=run.state.next_task)
         self.words_of_worker = [0] * run.settings.n_workers
         # The loss of each epoch under way; blocks of the next may finish, all of them even, before the last of this one.
-        self.epoch = self.issued // self.n_blocks
+        self.epoch = self.ledger.issued // self.ledger.n_blocks
         self.epochs = {self.epoch: self.state.epoch}
         self.checkpoint_task = self.state.next_task
         self.saving: Future[Path] | None = None
@@ -131,17 +133,17 @@ class Coordinator:
     def reports(self) -> Iterator[Report]:
         """Do the work, yielding what there is to say; the model holds the vectors when it ends, however it ends."""
         workers = self.run.settings.n_workers
-        yield Started(self.run.total_words, self.state.raw_words, workers, blas_path())
+        yield Started(self.run.total_words, self.state.raw_words, workers, blas_path(), self.run.memory)
         while len(self.pool.free()) < workers:  # starting is not training: the clock starts after it
             for event in self.pool.wait(_LOOK_SECONDS):
                 if isinstance(event, Death):
-                    yield WorkerReplaced(event.worker, event.pid, event.cause)
+                    yield self._replaced(event)
             self._look_at_memory()
         self.clock.start()
         self.last_checkpoint = last_look = time.perf_counter()
         try:
-            while self.state.next_task < self.run.n_tasks:
-                if self._checkpoint_due() and not self.in_flight and not self.lost:
+            while not self.ledger.is_complete:
+                if self._checkpoint_due() and self.ledger.is_settled:
                     yield from self._checkpoint()
                     if self.run.stop.is_set():
                         self._take_over()
@@ -152,8 +154,7 @@ class Coordinator:
                     if isinstance(event, Result):
                         yield from self._finished_block(event)
                     elif isinstance(event, Death):
-                        self._lost_blocks(event)
-                        yield WorkerReplaced(event.worker, event.pid, event.cause)
+                        yield self._replaced(event)
                 yield from self._saved()
                 if time.perf_counter() - last_look >= _LOOK_SECONDS:
                     last_look = time.perf_counter()
@@ -177,7 +178,10 @@ class Coordinator:
         loss = state.loss_history[-1].loss
         stretch = seconds - self.clock.seconds_before
         memory, before = self.peak_memory, state.words_before
-        yield Finished(state.raw_words, state.kept_words, seconds, stretch, loss, memory, before)
+        restarts, again = self.pool.restarts, self.ledger.again
+        yield Finished(
+            state.raw_words, state.kept_words, seconds, stretch, loss, memory, self.ledger.done, restarts, again, before
+        )
 
     # ------------------------------------------------------------------------------------------ blocks
 
@@ -187,32 +191,27 @@ class Coordinator:
         A worker has one block to train and one to go on with, so that it never waits for this process; not at the end of
         an epoch, where a block in waiting would keep another worker from it.
         """
-        near_end = self.n_blocks - self.issued % self.n_blocks <= 2 * self.run.settings.n_workers
+        near_end = self.ledger.left_in_epoch <= 2 * self.run.settings.n_workers
         for worker in self.pool.free(depth=1 if near_end else 2):
-            if self.lost:
-                lost = self.lost.popleft()
-                epoch, block = lost.epoch, lost.block
-            elif self.issued < self.run.n_tasks and not self._checkpoint_due():
-                epoch, block = divmod(self.issued, self.n_blocks)
-                self.issued += 1
-            else:
+            block = self.ledger.lease(only_returned=self._checkpoint_due())
+            if block is None:
                 return
-            self.in_flight += 1
-            self.pool.submit(worker, BlockTask(epoch, block, worker))
+            self.pool.submit(worker, BlockTask(*block, worker))
 
-    def _lost_blocks(self, death: Death) -> None:
+    def _replaced(self, death: Death) -> WorkerReplaced:
         """Take a dead worker's unfinished blocks back; its slot has no other writer until the next is given out."""
         self.shared["progress"][death.worker] = self.words_of_worker[death.worker]
-        self.in_flight -= len(death.tasks)
-        self.lost.extend(death.tasks)
+        for task in death.tasks:
+            self.ledger.give_back(Block(task.epoch, task.block))
+        return WorkerReplaced(death.worker, death.pid, death.cause)
 
     def _finished_block(self, event: Result) -> Iterator[Report]:
         result: BlockResult = event.value
         task: BlockTask = event.task
         state = self.state
-        self.in_flight -= 1
+        self.ledger.finish(Block(task.epoch, task.block))
         self.words_of_worker[event.worker] += result.raw_words
-        state.next_task += 1  # a count; it is read as a position only when no block is in flight
+        state.next_task = self.ledger.done  # a position only when the ledger is settled, as it is for a checkpoint
         state.raw_words += result.raw_words
         state.kept_words += result.kept_words
         mean = result.loss_sum / result.loss_count if result.loss_count else 0.0
@@ -220,10 +219,10 @@ class Coordinator:
             raise self._diverged(mean)
         loss = result.steps, result.loss_sum, result.loss_count
         state.stretch.add(*loss)
-        if state.stretch.steps >= self.run.steps_a_record or state.next_task == self.run.n_tasks:
+        if state.stretch.steps >= self.run.steps_a_record or self.ledger.is_complete:
             yield self._logged(task.epoch)
         self.epochs.setdefault(task.epoch, Tally()).add(*loss)
-        while (tally := self.epochs.get(self.epoch)) and tally.blocks == self.n_blocks:  # in order
+        while (tally := self.epochs.get(self.epoch)) and tally.blocks == self.ledger.n_blocks:  # in order
             del self.epochs[self.epoch]
             self.epoch += 1
             yield EpochEnd(self.epoch - 1, self.run.settings.epochs, tally.loss, self._vectors)
@@ -241,46 +240,57 @@ class Coordinator:
         """Whether to hand out no new block, so that the ones in flight can be waited for."""
         if self.run.stop.is_set():
             return True
-        if self.run.checkpoint_dir is None or self.issued == self.checkpoint_task:
+        if self.run.checkpoint_dir is None or self.ledger.issued == self.checkpoint_task:
             return False
         every = self.run.settings.checkpoint_every
         since = time.perf_counter() - self.last_checkpoint
         # Where epochs are short, a checkpoint at the end of each would cost more than what it could save.
         rested = since >= _CHECKPOINT_SHARE * self.checkpoint_seconds and not (self.saving and not self.saving.done())
-        at_epoch = self.issued % self.n_blocks == 0 and self.issued < self.run.n_tasks and rested
-        return at_epoch or (every is not None and since >= every)
+        return (self.ledger.at_epoch_end and rested) or (every is not None and since >= every)
 
     def _checkpoint(self) -> Iterator[Report]:
         """Copy the state while no block is in flight and write it while the workers go on."""
         yield from self._saved(wait=True)
-        self.checkpoint_task = self.issued
+        self.checkpoint_task = self.ledger.issued
         self.last_checkpoint = time.perf_counter()
         if self.run.checkpoint_dir is None:
             return
         self._check_finite()
         self.state.train_seconds = self.clock.seconds
-        copy = self.run.model.with_vectors(*self._vectors())
         state = dataclasses.replace(
             self.state,
             loss_history=list(self.state.loss_history),
-            epoch=dataclasses.replace(self.epochs.get(self.issued // self.n_blocks, Tally())),
+            epoch=dataclasses.replace(self.epochs.get(self.ledger.issued // self.ledger.n_blocks, Tally())),
             stretch=dataclasses.replace(self.state.stretch),
         )
+        copy = self._vectors()
         self.saving_words = state.raw_words
-        self.saving = self.writer.submit(self._write, self.run.checkpoint_dir, copy, state)
+        self.saving = self.writer.submit(
+            self._write, self.run.checkpoint_dir, self.run.model.with_vectors(*copy), state
+        )
         yield from self._saved(wait=self.run.stop.is_set())
 
     def _write(self, directory: Path, model: Word2Vec, state: RunState) -> Path:
         """In the writer's thread."""
-        path = save_checkpoint(directory, model, state)
-        self.checkpoint_seconds = time.perf_counter() - self.last_checkpoint
-        return path
+        try:
+            return save_checkpoint(directory, model, state)
+        finally:
+            self.checkpoint_seconds = time.perf_counter() - self.last_checkpoint
 
     def _saved(self, wait: bool = False) -> Iterator[Report]:
-        """Report a checkpoint that has been written; an error in writing it surfaces here."""
+        """Report a checkpoint that has been written, or that it could not be.
+
+        Training goes on without it, for all that would be lost is what is being learnt; where it is to end, it is an error.
+        """
         if self.saving and (wait or self.saving.done()):
-            path, self.saving = self.saving.result(), None
-            yield CheckpointSaved(path, self.saving_words)
+            saving, self.saving = self.saving, None
+            error = saving.exception()
+            if error is None:
+                yield CheckpointSaved(saving.result(), self.saving_words)
+            elif isinstance(error, Parw2vError) and not self.run.stop.is_set():
+                yield CheckpointFailed(str(error), self.saving_words)
+            else:
+                raise error
 
     def _vectors(self) -> tuple[FloatArray, FloatArray]:
         """Copies of W_in and W_out as they are now, (V, D) float32 each."""

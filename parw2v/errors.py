@@ -15,7 +15,8 @@
     └── TrainingError           a run that had to stop
         ├── DivergedError       the parameters are no longer finite
         ├── WorkerError         workers died or failed more often than a run puts up with
-        └── SharedMemoryError   the matrices do not fit in shared memory
+        ├── SharedMemoryError   the matrices do not fit in shared memory
+        └── MemoryLimitError    training needs more memory than there is
 
 Each message names the value that caused it and says what to do about it, in one line.
 """
@@ -75,3 +76,7 @@ class WorkerError(TrainingError):
 
 class SharedMemoryError(TrainingError):
     """The parameter matrices do not fit in shared memory."""
+
+
+class MemoryLimitError(TrainingError):
+    """Training needs more memory than the machine, its container or a limit of the process has left."""

@@ -7,6 +7,7 @@ caught by the CRC that each array carries.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import sys
 import tokenize
@@ -28,6 +29,15 @@ def write_npz(file: BinaryIO, arrays: dict[str, AnyArray]) -> None:
         if array.dtype.hasobject:
             raise TypeError(f"{name} holds objects")
     np.savez(file, **{name: np.asarray(array, order="C") for name, array in arrays.items()})  # type: ignore[arg-type]
+
+
+def digest(arrays: dict[str, AnyArray]) -> str:
+    """SHA-256 of named arrays, whatever their order: names, types, shapes and bytes."""
+    sha256 = hashlib.sha256()
+    for name, array in sorted(arrays.items()):
+        sha256.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+        sha256.update(np.ascontiguousarray(array).view(np.uint8).data if array.size else b"")
+    return sha256.hexdigest()
 
 
 def read_npz(path: Path) -> dict[str, AnyArray]:

@@ -34,6 +34,8 @@ class Started:
     done_words: int
     n_workers: int
     blas: str | None
+    memory: int
+    """Bytes that all processes will take together, about."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,14 @@ class CheckpointSaved:
 
 
 @dataclass(frozen=True)
+class CheckpointFailed:
+    """The state of the run could not be written; the older checkpoints are as they were, and training goes on."""
+
+    reason: str
+    done_words: int
+
+
+@dataclass(frozen=True)
 class WorkerReplaced:
     """A worker died; another has taken its place and trains its block again."""
 
@@ -110,6 +120,12 @@ class Finished:
     loss: float
     peak_memory: int
     """Bytes of all processes, shared pages counted once."""
+    blocks: int = 0
+    """Done since the run began, over all epochs."""
+    restarts: int = 0
+    """Workers that died and were replaced, in this stretch."""
+    blocks_again: int = 0
+    """Blocks that a dead worker left and another trained again."""
     words_before: int = 0
     """Of `raw_words`, those of a finished run that this one went on with: `train_seconds` does not hold their time."""
 
@@ -118,4 +134,6 @@ class Finished:
         return (self.raw_words - self.words_before) / self.train_seconds
 
 
-Report: TypeAlias = Started | Progress | Logged | EpochEnd | CheckpointSaved | WorkerReplaced | Stopped | Finished
+Report: TypeAlias = (
+    Started | Progress | Logged | EpochEnd | CheckpointSaved | CheckpointFailed | WorkerReplaced | Stopped | Finished
+)

@@ -25,6 +25,9 @@ from parw2v.files import process_lives
 _PREFIX = "parw2v_"
 _SHM = Path("/dev/shm")
 
+ArraySpecs: TypeAlias = dict[str, tuple[tuple[int, ...], npt.DTypeLike]]
+"""Array name -> (shape, dtype)."""
+
 Ticket: TypeAlias = dict[str, tuple[str, str, list[int]]]
 """What another process needs to attach: array name -> (segment name, dtype, shape). Plain JSON."""
 
@@ -36,8 +39,8 @@ class SharedArrays:
 
     Parameters
     ----------
-    specs : dict
-        Array name -> (shape, dtype). Arrays start as zeros.
+    specs : ArraySpecs
+        Arrays start as zeros.
 
     Raises
     ------
@@ -45,12 +48,12 @@ class SharedArrays:
         There is not enough shared memory. It is found out here: later the first write would kill the process (SIGBUS).
     """
 
-    def __init__(self, specs: dict[str, tuple[tuple[int, ...], npt.DTypeLike]]) -> None:
+    def __init__(self, specs: ArraySpecs) -> None:
         sweep()
         self._segments: dict[str, SharedMemory] = {}
         self._arrays: dict[str, npt.NDArray[Any]] = {}
         self.ticket: Ticket = {}
-        total = sum(_n_bytes(shape, dtype) for shape, dtype in specs.values())
+        total = bytes_of(specs)
         try:
             for name, (shape, dtype) in specs.items():
                 segment = _create(_n_bytes(shape, dtype))
@@ -167,6 +170,11 @@ def _too_small(needed: int, reason: str) -> SharedMemoryError:
         f"the matrices need {needed / 2**20:,.0f} MB of shared memory{free} ({reason}); lower --dim or raise --min_count, "
         "or in a container give more, e.g. docker run --shm-size=2g"
     )
+
+
+def bytes_of(specs: ArraySpecs) -> int:
+    """What arrays take together."""
+    return sum(_n_bytes(shape, dtype) for shape, dtype in specs.values())
 
 
 def _n_bytes(shape: tuple[int, ...], dtype: npt.DTypeLike) -> int:

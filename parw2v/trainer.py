@@ -23,26 +23,26 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from parw2v.arraytypes import AnyArray, FloatArray
 from parw2v.blas import worker_environment
 from parw2v.checkpoint import RunState, load_checkpoint, state_of_finished
 from parw2v.config import TrainSettings
 from parw2v.coordinator import Coordinator, Run
 from parw2v.corpus import BlockPlan, Corpus, on_disk
 from parw2v.errors import CorpusError, SettingsError
+from parw2v.estimate import Estimate
 from parw2v.model import Word2Vec
 from parw2v.pool import Pool
 from parw2v.progress import EpochEnd, Finished, LossPoint, Report
-from parw2v.sampling import keep_probabilities, noise_table
+from parw2v.sampling import NOISE_TABLE_SIZE, keep_probabilities, noise_table
 from parw2v.schedule import learning_rate
-from parw2v.shared import SharedArrays
+from parw2v.shared import ArraySpecs, SharedArrays, bytes_of
 from parw2v.vocabulary import Vocabulary
 from parw2v.worker import WorkerSetup
 
 EpochCallback: TypeAlias = Callable[[int, float, Callable[[], Word2Vec]], object]
 """Called at the end of an epoch, see `Trainer.train`."""
 
-_WITHOUT_EFFECT = ("workers", "log_every", "checkpoint_every", "max_restarts")
+_WITHOUT_EFFECT = ("workers", "log_every", "checkpoint_every", "max_restarts", "hang_timeout")
 """Settings that may change when a run is resumed."""
 
 
@@ -171,7 +171,7 @@ class Trainer:
 
         Raises
         ------
-        DivergedError, WorkerError, SharedMemoryError
+        DivergedError, WorkerError, SharedMemoryError, MemoryLimitError
         Exception
             Whatever a callable raises, after the workers have been ended; the model holds the vectors as they were.
         KeyboardInterrupt
@@ -200,6 +200,8 @@ class Trainer:
         """Train, yielding reports; see `parw2v.progress`. Close it to end the run early."""
         settings, model = self.settings, self.model
         keep = keep_probabilities(self.vocab.counts, settings.sample, settings.sample_rule)
+        specs = _shared_arrays(len(model), model.embed_dim, settings.n_workers)
+        need = Estimate(bytes_of(specs), model.W_in.nbytes + model.W_out.nbytes, settings.n_workers)
         run = Run(
             model,
             self.state,
@@ -208,12 +210,16 @@ class Trainer:
             lr=self.lr,
             total_words=self.total_words,
             kept_share=float((keep * self.vocab.counts).sum()) / self.vocab.total,
+            memory=need.total,
             checkpoint_dir=self.checkpoint_dir,
             stop=self._stop,
         )
         if self.state.next_task >= run.n_tasks:
             raise SettingsError("this Trainer has finished its epochs; make a new one to train the model further")
-        with on_disk(self.corpus) as corpus, _shared_arrays(model, self.vocab, keep, settings.n_workers) as shared:
+        need.check()
+        with on_disk(self.corpus) as corpus, SharedArrays(specs) as shared:
+            shared["W"][0::2], shared["W"][1::2] = model.W_in, model.W_out
+            shared["keep"][...], shared["noise"][...] = keep, noise_table(self.vocab.counts)
             setup = WorkerSetup(
                 ticket=shared.ticket,
                 corpus_path=str(corpus.path),
@@ -229,7 +235,15 @@ class Trainer:
                 n_workers=settings.n_workers,
             )
             environment = worker_environment()
-            pool = Pool("parw2v.worker:prepare", settings.n_workers, setup, environment, settings.max_restarts)
+            pool = Pool(
+                "parw2v.worker:prepare",
+                settings.n_workers,
+                setup,
+                environment,
+                settings.max_restarts,
+                settings.hang_timeout,
+                sign_of_life=lambda worker: int(shared["progress"][worker]),
+            )
             with pool, ThreadPoolExecutor(1) as writer:
                 yield from Coordinator(run, shared, pool, writer).reports()
 
@@ -253,21 +267,11 @@ class _Snapshot:
         self._closed = True
 
 
-def _shared_arrays(model: Word2Vec, vocab: Vocabulary, keep: FloatArray, n_workers: int) -> SharedArrays:
-    """The parameters as they are now, the workers' counters, and the two sampling tables."""
-    start: dict[str, AnyArray] = {
-        "W": interleaved(model.W_in, model.W_out),
-        "progress": np.zeros(n_workers, np.int64),
-        "keep": keep,
-        "noise": noise_table(vocab.counts),
+def _shared_arrays(n_words: int, dim: int, n_workers: int) -> ArraySpecs:
+    """The parameters, the workers' counters, and the two sampling tables."""
+    return {
+        "W": ((2 * n_words, dim), np.float32),
+        "progress": ((n_workers,), np.int64),
+        "keep": ((n_words,), np.float32),
+        "noise": ((NOISE_TABLE_SIZE,), np.int32),
     }
-    shared = SharedArrays({name: (array.shape, array.dtype) for name, array in start.items()})
-    for name, array in start.items():
-        shared[name][...] = array
-    return shared
-
-
-def interleaved(W_in: FloatArray, W_out: FloatArray) -> FloatArray:
-    """(2V, D) float32: a word's rows of both matrices one after the other; who reads one has the other near."""
-    W: FloatArray = np.stack([W_in, W_out], axis=1).reshape(-1, W_in.shape[1])
-    return W

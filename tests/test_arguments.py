@@ -79,7 +79,7 @@ def test_every_setting_is_a_flag_with_the_fields_help_and_type(field):
     assert action.help == field.metadata["help"]
     assert action.choices == field.metadata.get("choices")
     value = (
-        field.metadata["choices"][-1] if action.choices else {"int": "64", "float": "0.25"}[str(field.type).split()[0]]
+        field.metadata["choices"][-1] if action.choices else {"int": "64", "float": "1.5"}[str(field.type).split()[0]]
     )
     lower = ["--lr_min", "0"] if field.name == "lr" else ["--lr", "9"]
     settings = train_settings(parse(["--corpus", "sample", *lower, f"--{field.name}", value]))

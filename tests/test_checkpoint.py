@@ -21,7 +21,7 @@ from parw2v.checkpoint import (
 )
 from parw2v.errors import ModelError, Parw2vError
 from parw2v.model import Word2Vec
-from parw2v.npz import write_npz
+from parw2v.npz import digest, read_npz, write_npz
 from parw2v.progress import LossPoint
 from parw2v.vocabulary import Vocabulary
 
@@ -243,7 +243,8 @@ def write_state(directory, model, state):
     text = state if state == "{" else json.dumps(state)
     directory.mkdir(exist_ok=True)
     with (directory / "000000001.npz").open("wb") as file:
-        write_npz(file, model.to_arrays() | {"state": np.array(text)})
+        arrays = model.to_arrays() | {"state": np.array(text)}
+        write_npz(file, arrays | {"sha256": np.array(digest(arrays))})
 
 
 @pytest.mark.parametrize("name", BAD_STATES)
@@ -252,6 +253,26 @@ def test_states_that_are_none(model, tmp_path, name):
     assert load_checkpoint(tmp_path, IDENTITY)[1].next_task == 1
     write_state(tmp_path, model, BAD_STATES[name])
     with pytest.raises(ModelError, match="is not a checkpoint"):
+        load_checkpoint(tmp_path, IDENTITY)
+
+
+@pytest.mark.parametrize("change", ["a number", "a word", "the state", "no checksum"])
+def test_the_checksum_sees_what_the_archive_does_not(model, tmp_path, change):
+    """A file put together anew, its own checks all right."""
+    path = save_checkpoint(tmp_path, model, state_at(1))
+    arrays = read_npz(path)
+    match change:
+        case "a number":
+            arrays["W_out"][1, 1] += 1
+        case "a word":
+            arrays["words"] = np.array(["a", "b", "d"])
+        case "the state":
+            arrays["state"] = np.array(str(arrays["state"]).replace('"raw_words": 1000', '"raw_words": 1001'))
+        case "no checksum":
+            del arrays["sha256"]
+    with path.open("wb") as file:
+        write_npz(file, arrays)
+    with pytest.raises(ModelError, match="SHA-256"):
         load_checkpoint(tmp_path, IDENTITY)
 
 

@@ -25,6 +25,7 @@ BAD = {
     "log_every": [0, -1, NAN, 0.5],
     "checkpoint_every": [-1, NAN, INF, "1h"],
     "max_restarts": [-1, NAN, INF, None],
+    "hang_timeout": [0.5, -1, NAN, INF, None, "1h"],
 }
 
 GOOD = {
@@ -40,6 +41,7 @@ GOOD = {
     "log_every": [None, 1, 10**9],
     "checkpoint_every": [None, 0, 0.5, 3600],
     "max_restarts": [0, 10**6],
+    "hang_timeout": [1, 2.5, 10**6],
 }
 
 

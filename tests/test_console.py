@@ -4,6 +4,7 @@ import io
 import math
 import os
 import termios
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from parw2v import console
 from parw2v.console import duration, plural, sentence, show_progress
 from parw2v.progress import (
+    CheckpointFailed,
     CheckpointSaved,
     EpochEnd,
     Finished,
@@ -33,12 +35,13 @@ class Terminal(io.StringIO):
 @pytest.fixture
 def reports(tmp_path):
     return [
-        Started(2000, 0, 2, "SkylakeX"),
+        Started(2000, 0, 2, "SkylakeX", 150 * MB),
         Progress(500, 2000, 1.5e6, 12.34, 0.0123, None, 0),
         WorkerReplaced(1, 4711, "was killed by signal 9 (SIGKILL)"),
         Logged(LossPoint(1000, 3.25, 0.01, 0), 40, 1e6),
         EpochEnd(0, 2, 3.25, lambda: (np.zeros((2, 2), np.float32),) * 2),
         CheckpointSaved(tmp_path / "000000010.npz", 1000),
+        CheckpointFailed("/out/000000012.npz: cannot be written (No space left on device)", 1200),
         Progress(1500, 2000, 2.5e6, 3725.0, 0.005, 2.75, 1),
         EpochEnd(1, 2, 2.5, lambda: (np.zeros((2, 2), np.float32),) * 2),
         Finished(2000, 1200, 4.0, 4.0, 2.5, 123 * MB),
@@ -46,9 +49,11 @@ def reports(tmp_path):
 
 
 SENTENCES = [
-    "training 2,000 words with 2 workers",
+    "training 2,000 words with 2 workers in about 150 MB of memory",
     "worker 1 (pid 4711) was killed by signal 9 (SIGKILL); replaced, its block is trained again",
     "epoch 1/2: loss 3.2500",
+    "parw2v: warning: /out/000000012.npz: cannot be written (No space left on device); "
+    "training goes on without this checkpoint",
     "epoch 2/2: loss 2.5000",
     "trained 2,000 words in 4.0 s: 500 words/s, loss 2.5000, 123 MB",
 ]
@@ -102,10 +107,19 @@ def test_standard_error_is_the_default(reports, capfd):
     assert err.splitlines() == SENTENCES
 
 
+def test_the_end_tells_of_deaths():
+    end = Finished(2000, 1200, 4.0, 4.0, 2.5, 123 * MB, restarts=1)
+    assert sentence(end).endswith("123 MB; 1 worker died and was replaced")
+    assert sentence(replace(end, restarts=2)).endswith("; 2 workers died and were replaced")
+
+
 def test_a_resumed_run_says_from_where():
-    end = Finished(2000, 1200, 4.0, 4.0, 2.5, 123 * MB, 1500)
+    end = Finished(2000, 1200, 4.0, 4.0, 2.5, 123 * MB, words_before=1500)
     assert sentence(end).startswith("trained 500 words in 4.0 s: 125 words/s")
-    assert sentence(Started(2000, 700, 1, None)) == "training 2,000 words with 1 worker, from word 700 on"
+    assert (
+        sentence(Started(2000, 700, 1, None, 90 * MB))
+        == "training 2,000 words with 1 worker in about 90 MB of memory, from word 700 on"
+    )
 
 
 def test_a_stop_says_how_to_go_on(tmp_path):

@@ -19,7 +19,17 @@ from parw2v.checkpoint import KEEP
 from parw2v.corpus import Corpus
 from parw2v.errors import CorpusError, DivergedError, ModelError, Parw2vError, SettingsError, WorkerError
 from parw2v.evaluation import builtin_analogies, evaluate_analogies
-from parw2v.progress import CheckpointSaved, EpochEnd, Finished, Logged, Progress, Started, Stopped, WorkerReplaced
+from parw2v.progress import (
+    CheckpointFailed,
+    CheckpointSaved,
+    EpochEnd,
+    Finished,
+    Logged,
+    Progress,
+    Started,
+    Stopped,
+    WorkerReplaced,
+)
 
 OBJECTIVES = ("skipgram", "cbow")
 DIMENSION = 16
@@ -705,12 +715,37 @@ def test_train_raises_keyboard_interrupt_when_stopped(small):
         trainer.train(quiet=True)
 
 
-def test_a_checkpoint_that_cannot_be_written_is_an_error(small, tmp_path):
+def test_training_goes_on_where_a_checkpoint_cannot_be_written(small, whole, tmp_path):
+    (tmp_path / "file").touch()
+    trainer = trainer_of(small, tmp_path / "file" / "c", epochs=EPOCHS, checkpoint_every=0)
+    failures = of_kind(CheckpointFailed, drain(trainer))
+    assert len(failures) > 1
+    assert all("c/0000" in failure.reason and "cannot be written" in failure.reason for failure in failures)
+    assert same(whole["skipgram"][0], trainer)
+
+
+def test_a_last_checkpoint_that_cannot_be_written_is_an_error(small, tmp_path):
     (tmp_path / "file").touch()
     trainer = trainer_of(small, tmp_path / "file" / "c")
+    trainer.request_stop()
     with pytest.raises(Parw2vError, match="cannot be written"):
         drain(trainer)
     assert not workers_of(os.getpid())
+
+
+def test_a_hanging_worker_is_replaced(small, whole):
+    trainer = trainer_of(small, epochs=EPOCHS, hang_timeout=1)
+    moment, reports = after(Logged, 3), []
+    for report in trainer.reports():
+        reports.append(report)
+        if moment(report):
+            os.kill(workers_of(os.getpid())[0], signal.SIGSTOP)
+    [replaced] = of_kind(WorkerReplaced, reports)
+    assert "hung" in replaced.cause
+    end, finished = reports[-1], whole["skipgram"][1]
+    assert (end.raw_words, end.kept_words, end.blocks) == (finished.raw_words, finished.kept_words, finished.blocks)
+    assert (end.restarts, end.blocks_again) == (1, end.blocks_again)
+    assert 1 <= end.blocks_again <= 2
 
 
 def test_what_cannot_be_trained_is_refused(small, small_tokens):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from parw2v.errors import Parw2vError
-from parw2v.progress import CheckpointSaved, EpochEnd, Logged, Report, Stopped, WorkerReplaced
+from parw2v.progress import CheckpointFailed, CheckpointSaved, EpochEnd, Logged, Report, Stopped, WorkerReplaced
 
 
 class RunLog:
@@ -52,6 +52,8 @@ class RunLog:
                 self.write("epoch", epoch=report.epoch, loss=report.loss)
             case CheckpointSaved():
                 self.write("checkpoint", path=str(report.path), words=report.done_words)
+            case CheckpointFailed():
+                self.write("checkpoint_failed", reason=report.reason, words=report.done_words)
             case WorkerReplaced():
                 self.write("worker_replaced", worker=report.worker, pid=report.pid, cause=report.cause)
             case Stopped():

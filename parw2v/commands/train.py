@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -36,7 +37,7 @@ from parw2v.corpus import Corpus, encode_text
 from parw2v.errors import Parw2vError
 from parw2v.files import exclusive
 from parw2v.memory import own_peak_memory
-from parw2v.model import check_shape, npz_path
+from parw2v.model import Word2Vec, check_shape, npz_path
 from parw2v.progress import Finished
 from parw2v.scratch import ScratchDirectory
 from parw2v.trainer import Trainer
@@ -102,8 +103,8 @@ def add_train_flags(parser: argparse.ArgumentParser) -> None:
         metavar="MODEL",
         help="train a saved model further on this text, with its new words; --model, --dim and --neg are the model's own",
     )
-    names = ("epochs", "lr", "lr_min", "batch_size", "sample", "sample_rule", "seed", "workers", "max_restarts")
-    setting_flags(training, *names)
+    names = ("epochs", "lr", "lr_min", "batch_size", "sample", "sample_rule", "seed", "workers")
+    setting_flags(training, *names, "max_restarts", "hang_timeout")
 
     output = parser.add_argument_group("output")
     output.add_argument(
@@ -180,7 +181,7 @@ def run_train(arguments: argparse.Namespace) -> int:
                     _say(arguments, text)
         if finished is None:
             return EXIT_INTERRUPTED
-        path = model.save(out)
+        path = _saved(model, out)
         if not save_config(settings_file := out.with_suffix(".toml"), all_settings):
             _say(arguments, f"settings are not written: {settings_file} is not a run's")
         remove_checkpoints(checkpoints)
@@ -193,6 +194,9 @@ def run_train(arguments: argparse.Namespace) -> int:
             train_seconds=round(finished.train_seconds, 3),
             words_per_second=round(finished.words_per_second, 1),
             loss=round(finished.loss, 6),
+            blocks=finished.blocks,
+            blocks_again=finished.blocks_again,
+            restarts=finished.restarts,
             peak_memory_mb=round(max(finished.peak_memory, own_peak_memory()) / 2**20, 1),
             model=str(path),
             settings=all_settings,
@@ -200,6 +204,20 @@ def run_train(arguments: argparse.Namespace) -> int:
         )
         _say_where(arguments, path, found)
     return 0
+
+
+def _saved(model: Word2Vec, out: Path) -> Path:
+    """Save the model; where it cannot be written, hours of work are not thrown away: it goes to the temporary directory."""
+    try:
+        return model.save(out)
+    except Parw2vError as error:
+        directory = Path(tempfile.mkdtemp(prefix="parw2v-model-"))
+        try:
+            path = model.save(directory / out.name)
+        except Parw2vError:
+            directory.rmdir()
+            raise error from None
+        raise Parw2vError(f"{error}; the trained model is in {path} instead, move it from there") from error
 
 
 def _remove_unfinished(out: Path, checkpoints: Path) -> None:
