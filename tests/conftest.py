@@ -10,6 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import matrix
 import pytest
 
 from parw2v.sample import load_sample_corpus
@@ -28,12 +29,26 @@ _MARK = f"PARW2V_TESTS={secrets.token_hex(8)}"
 _started = {os.getpid()}
 
 
+def pytest_addoption(parser):
+    parser.addoption("--faults", action="store_true", help="the whole matrix of faults instead of a short version of each")
+    parser.addoption("--faults_results", metavar="DIR", help="where the table of what was tried goes")
+
+
 def pytest_configure(config):
+    config.addinivalue_line("markers", "faults: a row of the matrix of faults (tests/matrix.py)")
+    if directory := config.getoption("--faults_results"):
+        config.pluginmanager.register(matrix.Record(directory))
     config.addinivalue_line("markers", "leaves_litter: kills a writer in the act; its temporary files may stay")
     name, value = _MARK.split("=")
     os.environ[name] = value  # whatever a test starts carries it, however deep
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     os.environ["PYTHONPATH"] = os.pathsep.join(paths)
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if matrix.row_of(item.nodeid):
+            item.add_marker(pytest.mark.faults)
 
 
 def until(condition, seconds=PATIENCE):
@@ -121,6 +136,18 @@ class Python:
 @pytest.fixture
 def python(tmp_path):
     return Python(tmp_path)
+
+
+@pytest.fixture
+def times(request, record_property):
+    """A function of two counts, how often to try something: the first, or with ``--faults`` the second."""
+
+    def choose(few, many):
+        count = many if request.config.getoption("--faults") else few
+        record_property("tried", count)
+        return count
+
+    return choose
 
 
 @pytest.fixture(scope="session")
