@@ -30,7 +30,9 @@ _started = {os.getpid()}
 
 
 def pytest_addoption(parser):
-    parser.addoption("--faults", action="store_true", help="the whole matrix of faults instead of a short version of each")
+    parser.addoption(
+        "--faults", action="store_true", help="the whole matrix of faults instead of a short version of each"
+    )
     parser.addoption("--faults_results", metavar="DIR", help="where the table of what was tried goes")
 
 

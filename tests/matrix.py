@@ -149,7 +149,9 @@ class Record:
         row = row_of(report.nodeid)
         if row is None or (report.when != "call" and report.passed):
             return
-        found = self.rows.setdefault(row, dict.fromkeys(("tests", "skipped", "tried", "survived"), 0) | {"seconds": 0.0})
+        found = self.rows.setdefault(
+            row, dict.fromkeys(("tests", "skipped", "tried", "survived"), 0) | {"seconds": 0.0}
+        )
         found["seconds"] += report.duration
         if report.skipped:
             found["skipped"] += 1

@@ -2,9 +2,12 @@
 
 Each test is a short version of itself unless pytest is called with ``--faults`` (``make test-faults``).
 """
+# ruff: noqa: B023  # what a condition looks at is waited for at once
 
 import contextlib
 import dataclasses
+import json
+import math
 import os
 import random
 import re
@@ -19,7 +22,7 @@ import numpy as np
 import pytest
 from conftest import runs, segments_of, tracker_of, until, workers_of
 from test_checkpoint import IDENTITY, state_at
-from test_commands import ENDLESS, QUICK, WORKERS_GONE, fails, log, records, stop  # noqa: F401  # log is a fixture
+from test_commands import ENDLESS, QUICK, WORKERS_GONE, fails, records, stop
 
 from parw2v import Word2Vec
 from parw2v.checkpoint import load_checkpoint, save_checkpoint
@@ -35,10 +38,36 @@ LONG = 600
 """Seconds for a run of the whole matrix to end on a busy machine."""
 
 
+@pytest.fixture
+def log(tmp_path):
+    return tmp_path / "log.jsonl"
+
+
 def passes(process, seconds):
     """Let so much time pass, in which the process must not end."""
     with pytest.raises(subprocess.TimeoutExpired):
         process.wait(seconds)
+
+
+def meanwhile(process, condition):
+    """Wait for something to happen while a process runs; fails with what it said if it ends instead."""
+
+    def happened():
+        ended = process.poll() is not None
+        if value := condition():
+            return value
+        assert not ended, f"ended with {process.returncode}: {process.communicate()}"
+        return None
+
+    return until(happened)
+
+
+def last(path, event, key):
+    """A value of the newest record of one kind, 0 where there is none; without reading all of a long log."""
+    content = path.read_bytes() if path.exists() else b""
+    content = content[: content.rfind(b"\n") + 1]
+    place = content.rfind(f'{{"event": "{event}"'.encode())
+    return json.loads(content[place:].split(b"\n", 1)[0])[key] if place >= 0 else 0
 
 
 def checkpoints(directory):
@@ -47,7 +76,12 @@ def checkpoints(directory):
 
 def words_done(path):
     """Of the run that a log belongs to, so far."""
-    return max((record["words"] for record in records(path, "progress")), default=0)
+    return last(path, "progress", "words")
+
+
+def saved_words(path):
+    """Of the newest checkpoint that a log tells of."""
+    return last(path, "checkpoint", "words")
 
 
 def end_of(path):
@@ -80,9 +114,11 @@ def middling_run(python, name, seed, *flags, kills=()):
     rng, killed = random.Random(seed), []
     process = python.start_cli(*given, "--max_restarts", len(kills))
     for share in kills:
-        until(lambda: words_done(path) >= share * total_words(path, given))
+        meanwhile(process, lambda: words_done(path) >= share * total_words(path, given))
         passes(process, rng.uniform(0, 0.05))
-        victims = until(lambda: [pid for pid in workers_of(process.pid) if runs(pid) and pid not in killed])
+        victims = meanwhile(
+            process, lambda: [pid for pid in workers_of(process.pid) if runs(pid) and pid not in killed]
+        )
         killed.append(rng.choice(victims))
         os.kill(killed[-1], signal.SIGKILL)
     out, err = process.communicate(timeout=LONG)
@@ -91,8 +127,7 @@ def middling_run(python, name, seed, *flags, kills=()):
 
 
 def total_words(path, flags):
-    start = records(path, "start")
-    return start[0]["corpus_words"] * flags[flags.index("--epochs") + 1] if start else float("inf")
+    return (last(path, "start", "corpus_words") or math.inf) * flags[flags.index("--epochs") + 1]
 
 
 def test_killed_workers_cost_nothing(python, times, record_property):
@@ -128,7 +163,9 @@ def test_workers_killed_while_they_start(python, small_text, log, times):
     rng, killed = random.Random(4), []
     process = python.start_cli(*flags, "--max_restarts", kills)
     while len(killed) < kills:
-        victims = until(lambda: [pid for pid in workers_of(process.pid) if runs(pid) and pid not in killed])
+        victims = meanwhile(
+            process, lambda: [pid for pid in workers_of(process.pid) if runs(pid) and pid not in killed]
+        )
         passes(process, rng.uniform(0, 0.02))
         killed.append(victims[0])
         os.kill(victims[0], signal.SIGKILL)
@@ -145,11 +182,13 @@ def test_past_max_restarts_a_run_stops_in_time_and_can_go_on(python, tmp_path, s
     for i in range(rounds):
         limit = rng.randint(0, 3)
         process = python.start_cli(*flags, "--max_restarts", limit, "--log_json", log, *["--resume"] * bool(i))
-        until(lambda: saved_words(log) > words)
+        meanwhile(process, lambda: saved_words(log) > words)
         before, killed = len(records(log, "worker_replaced")), []
         for n in range(limit + 1):
-            until(lambda: len(records(log, "worker_replaced")) == before + n)
-            victims = until(lambda: [pid for pid in workers_of(process.pid) if runs(pid) and pid not in killed])
+            meanwhile(process, lambda: len(records(log, "worker_replaced")) == before + n)
+            victims = meanwhile(
+                process, lambda: [pid for pid in workers_of(process.pid) if runs(pid) and pid not in killed]
+            )
             killed.append(rng.choice(victims))
             os.kill(killed[-1], signal.SIGKILL)
         out, err = process.communicate(timeout=FIVE_SECONDS)
@@ -162,14 +201,9 @@ def test_past_max_restarts_a_run_stops_in_time_and_can_go_on(python, tmp_path, s
         assert Word2Vec.load(checkpoints(tmp_path / "results")[-1]).embed_dim == 8
     process = python.start_cli(*flags[:-1], "--log_json", log, "--resume")
     lines = [process.stderr.readline() for _ in range(3)]
-    until(lambda: saved_words(log) > words)
+    meanwhile(process, lambda: saved_words(log) > words)
     stop(python, process)
     assert "passed over" not in "".join(lines)
-
-
-def saved_words(path):
-    """Of the newest checkpoint that a log tells of."""
-    return max((record["words"] for record in records(path, "checkpoint")), default=0)
 
 
 def test_workers_that_hang_are_replaced(python, small_text, log, times):
@@ -181,17 +215,17 @@ def test_workers_that_hang_are_replaced(python, small_text, log, times):
     for i in range(hangs + 1):
         if i < hangs:
             done = words_done(log)
-            until(lambda: words_done(log) > done)
-        victims = until(lambda: [pid for pid in workers_of(process.pid) if runs(pid) and pid not in hung])
+            meanwhile(process, lambda: words_done(log) > done)
+        victims = meanwhile(process, lambda: [pid for pid in workers_of(process.pid) if runs(pid) and pid not in hung])
         hung.append(victims[-1] if i == hangs else rng.choice(victims))
         os.kill(hung[-1], signal.SIGSTOP)
-        until(lambda: len(records(log, "worker_replaced")) > i, 15)
+        meanwhile(process, lambda: len(records(log, "worker_replaced")) > i)
         assert not runs(hung[-1])
     replaced = records(log, "worker_replaced")
     assert [record["pid"] for record in replaced] == hung
     assert all("hung" in record["cause"] for record in replaced)
     done = words_done(log)
-    until(lambda: words_done(log) > done)
+    meanwhile(process, lambda: words_done(log) > done)
     assert "stopping" in stop(python, process).stderr
 
 
@@ -199,11 +233,11 @@ def test_workers_that_hang_are_replaced(python, small_text, log, times):
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_chain_of_killed_coordinators(python, tmp_path, small_text, times, workers):
+def test_a_chain_of_killed_coordinators(python, tmp_path, small_text, log, times, workers):
     """Each run goes on where the one before was killed: while it started, trained, or wrote a checkpoint."""
     kills = times(3, 50)
     flags = ("--corpus", small_text, "--epochs", 50 * kills, *QUICK, "--workers", workers, "--quiet")
-    whole, log = tmp_path / "whole.jsonl", tmp_path / "log.jsonl"
+    whole = tmp_path / "whole.jsonl"
     process = python.start_cli(*flags, "--out", "whole", "--log_json", whole)
     assert process.communicate(timeout=LONG) == ("", "")
 
@@ -216,10 +250,10 @@ def test_a_chain_of_killed_coordinators(python, tmp_path, small_text, times, wor
         if moment == "starting":
             passes(process, rng.uniform(0.2, 1.5))
         else:
-            until(lambda: saved_words(log) > words)
+            meanwhile(process, lambda: saved_words(log) > words)
             passes(process, rng.uniform(0, 0.3))
         if moment == "writing":
-            until(lambda: list(directory.glob("model-checkpoints/*.tmp")))
+            meanwhile(process, lambda: list(directory.glob("model-checkpoints/*.tmp")))
         assert process.poll() is None
         living = workers_of(process.pid)
         process.kill()
@@ -253,7 +287,7 @@ def test_the_next_run_sweeps_after_a_killed_group(python, tmp_path, small_text, 
         log.unlink(missing_ok=True)
         process = python.start_cli(*flags, *ENDLESS, "--log_json", log, "--resume")
         if rounds == 1 or rng.random() < 0.7:
-            until(lambda: saved_words(log) > 0)
+            meanwhile(process, lambda: saved_words(log) > 0)
         passes(process, rng.uniform(0, 0.3))
         with contextlib.suppress(StopIteration):  # too early to have one
             os.kill(tracker_of(process.pid), signal.SIGKILL)
@@ -339,7 +373,7 @@ def cut_run(tmp_path, monkeypatch, small_text, python):
     path = tmp_path / "cut.jsonl"
     flags = ["--corpus", str(small_text), "--epochs", "100000", *QUICK, "--checkpoint_every", "0.05"]
     process = python.start_cli(*flags, "--log_json", path)
-    until(lambda: saved_words(path) > 0)
+    meanwhile(process, lambda: saved_words(path) > 0)
     stop(python, process)
     return flags
 
@@ -391,22 +425,21 @@ VARIANTS = [
 ]
 
 
-def test_a_run_cut_anyhow_gives_the_same_bits(python, tmp_path, small_text, times):
+def test_a_run_cut_anyhow_gives_the_same_bits(python, tmp_path, small_text, log, times):
     variants = random.Random(3).sample(VARIANTS, times(3, len(VARIANTS)))
-    rng, epochs = random.Random(4), 120
+    rng, epochs, whole = random.Random(4), 120, tmp_path / "whole.jsonl"
     for objective, rule, cut in variants:
         number, extra = CUTS[cut]
         flags = ("--corpus", small_text, "--epochs", epochs, "--model", objective, "--sample_rule", rule, *QUICK)
-        whole, log = tmp_path / "whole.jsonl", tmp_path / "log.jsonl"
-        whole.unlink(missing_ok=True)
-        log.unlink(missing_ok=True)
+        for name in ("whole.jsonl", "log.jsonl", "cut.npz", "cut.toml"):
+            (tmp_path / name).unlink(missing_ok=True)
         assert python.cli(*flags, "--out", "whole", "--log_json", whole, "--log_every", "1").returncode == 0
         flags = (*flags, "--out", "cut", "--log_json", log, "--log_every", "1", "--resume")
         share = 0.0
         for _ in range(2):
             share = rng.uniform(share, 0.85)
             process = python.start_cli(*flags, *extra)
-            until(lambda: words_done(log) > share * total_words(log, flags))
+            meanwhile(process, lambda: words_done(log) > share * total_words(log, flags))
             process.send_signal(number)
             assert python.finish(process).returncode == (-signal.SIGKILL if number == signal.SIGKILL else 130)
         done = python.cli(*flags)
@@ -423,16 +456,16 @@ def test_a_run_cut_anyhow_gives_the_same_bits(python, tmp_path, small_text, time
 
 
 @pytest.mark.parametrize("workers", [2, 4])
-def test_several_workers_train_each_block_once_across_stops(python, tmp_path, small_text, times, workers):
+def test_several_workers_train_each_block_once_across_stops(python, tmp_path, small_text, log, times, workers):
     stops = times(1, 10)
     flags = ("--corpus", small_text, "--epochs", 60 * stops, *QUICK, "--quiet")
-    whole, log = tmp_path / "whole.jsonl", tmp_path / "log.jsonl"
+    whole = tmp_path / "whole.jsonl"
     process = python.start_cli(*flags, "--out", "whole", "--log_json", whole, "--workers", 1)
     assert process.communicate(timeout=LONG) == ("", "")
     flags, rng, words = (*flags, "--workers", workers, "--log_json", log, "--resume"), random.Random(workers), 0
     for _ in range(stops):
         process = python.start_cli(*flags)
-        until(lambda: words_done(log) > words)
+        meanwhile(process, lambda: words_done(log) > words)
         passes(process, rng.uniform(0, 0.1))
         stop(python, process, rng.choice([signal.SIGINT, signal.SIGTERM]))
         assert records(log, "stopped")[-1]["words"] >= words
@@ -491,12 +524,13 @@ def test_a_signal_in_each_phase(python, tmp_path, small_text, times):
         ask = ("--evaluate",) if phase == "evaluating" else ("--plot",) if phase == "plotting" else ()
         process = python.start("-c", matrix.FAULTY, PHASES[phase], "", 2 if phase == "training" else 1, "wait",
                                *flags, *ask, process_group=0)  # fmt: skip
-        until(lambda: (tmp_path / "there").exists())
+        meanwhile(process, lambda: (tmp_path / "there").exists())
         process.send_signal(number)
         if count == 2:
-            until(lambda: STOPPING in process.stderr.readline()) if phase in ("starting", "training", "checkpointing") else ()
+            if phase in ("starting", "training", "checkpointing"):
+                until(lambda: STOPPING in process.stderr.readline())
             process.send_signal(number)
-        until(lambda: process.poll() is not None or (tmp_path / "go").touch() or True)
+        (tmp_path / "go").touch()
         done = check_stopped(python, tmp_path, process, small_text, flags)
         assert done.returncode == 130, (phase, number, count)
         assert done.stdout == "" or phase in ("evaluating", "plotting")

@@ -2,6 +2,7 @@
 
 Each test is a short version of itself unless pytest is called with ``--faults`` (``make test-faults``).
 """
+# ruff: noqa: B023  # what a condition looks at is waited for at once
 
 import bz2
 import contextlib
@@ -20,14 +21,19 @@ from pathlib import Path
 import matrix
 import numpy as np
 import pytest
-from conftest import runs, until, workers_of
-from test_commands import ENDLESS, QUICK, fails, log, records, stop  # noqa: F401  # log is a fixture
-from test_faults import MAY_BE_LEFT, checkpoints, matrices, passes, saved_words
+from conftest import until, workers_of
+from test_commands import ENDLESS, QUICK, fails, records, stop
+from test_faults import MAY_BE_LEFT, matrices, meanwhile, saved_words
 
 from parw2v import Word2Vec
 
 OFTEN = ("--checkpoint_every", "0.05", "--quiet")
 CGROUP = Path("/sys/fs/cgroup/memory")
+
+
+@pytest.fixture
+def log(tmp_path):
+    return tmp_path / "log.jsonl"
 
 
 # ---------------------------------------------------------------------------------------------- disks
@@ -48,7 +54,9 @@ class Disk:
         command = ["unshare", "-m", "sh", "-c", program]
         self.mount_point, self.holder = mount_point, None
         with contextlib.suppress(FileNotFoundError):
-            self.holder = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            self.holder = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            )
         if not self.holder or self.holder.stdout.readline() != b"mounted\n":
             self.close()
             pytest.skip("no mount namespace here")
@@ -132,18 +140,18 @@ def test_checkpoints_that_cannot_be_written_stop_nothing(python, tmp_path, disk,
     process = python.start_cli(*flags, "--log_json", log)
     for i in range(rounds):
         words = saved_words(log)
-        until(lambda: saved_words(log) > words)
+        meanwhile(process, lambda: saved_words(log) > words)
         broken.hinder(process)
-        failed = until(lambda: [*records(log, "checkpoint_failed")][i:])
+        failed = meanwhile(process, lambda: [*records(log, "checkpoint_failed")][i:])
         assert failed[0]["reason"]
         words, n = saved_words(log), len(records(log, "checkpoint_failed"))
-        until(lambda: len(records(log, "checkpoint_failed")) > n + 1)  # it goes on, and tries again
+        meanwhile(process, lambda: len(records(log, "checkpoint_failed")) > n + 1)  # it goes on, and tries again
         assert saved_words(log) == words
         whole = [path for path in broken.checkpoints.iterdir() if path.suffix == ".npz" and path.name[0] != "."]
         assert Word2Vec.load(max(whole)).embed_dim == 20
         assert len(whole) == 2
         broken.mend(process)
-        until(lambda: saved_words(log) > words)
+        meanwhile(process, lambda: saved_words(log) > words)
     done = stop(python, process)
     warnings = [line for line in done.stderr.splitlines() if line and not line.startswith("stopping after")]
     assert warnings
@@ -153,7 +161,7 @@ def test_checkpoints_that_cannot_be_written_stop_nothing(python, tmp_path, disk,
     assert not list(broken.checkpoints.glob(".*"))
     process = python.start_cli(*flags, "--log_json", log, "--resume")
     words = saved_words(log)
-    until(lambda: saved_words(log) > words)
+    meanwhile(process, lambda: saved_words(log) > words)
     stop(python, process)
 
 
@@ -162,7 +170,7 @@ def test_a_stop_whose_checkpoint_cannot_be_written_is_one_line(python, tmp_path,
     broken = Broken(kind, tmp_path, disk)
     flags = ("--corpus", small_text, *ENDLESS, *QUICK, "--dim", "20", "--quiet", "--out", broken.path)
     process = python.start_cli(*flags, "--checkpoint_every", "0.3", "--log_json", log)
-    until(lambda: saved_words(log) > 0)
+    meanwhile(process, lambda: saved_words(log) > 0)
     broken.hinder(process)
     words = saved_words(log)
     process.send_signal(signal.SIGINT)
@@ -188,7 +196,7 @@ def test_a_model_that_cannot_be_written_is_saved_elsewhere(python, tmp_path, dis
     assert python.cli(*flags, "--out", "whole").returncode == 0
     process = python.start_cli(*flags, "--checkpoint_every", "0", "--out", full.path / "model", "--log_json", log,
                                env=os.environ | {"TMPDIR": str(elsewhere)})  # fmt: skip
-    until(lambda: saved_words(log) > 0)
+    meanwhile(process, lambda: saved_words(log) > 0)
     full.fill()
     done = python.finish(process)
     last = done.stderr.splitlines()[-1]
@@ -252,7 +260,19 @@ def test_a_shm_of_four_megabytes(tmp_path, small_text):
 def test_any_limit_on_memory_is_enough_or_one_line(tmp_path, times):
     """Of address space, from what Python can hardly start in to plenty: no traceback, no signal, no half-written model."""
     (tmp_path / "many.txt").write_text("".join(f"word{i} word{i // 2}\n" for i in range(50_000)))
-    flags = ["--corpus", "many.txt", "--min_count", "1", "--dim", "200", "--epochs", "1", "--workers", "2", "--no_cache"]
+    flags = [
+        "--corpus",
+        "many.txt",
+        "--min_count",
+        "1",
+        "--dim",
+        "200",
+        "--epochs",
+        "1",
+        "--workers",
+        "2",
+        "--no_cache",
+    ]
     command = [sys.executable, "-m", "parw2v", *flags, "--quiet"]
     steps = times(4, 24)
     environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
@@ -279,7 +299,7 @@ def container():
     group = CGROUP / f"parw2v_tests_{os.getpid()}"
     try:
         group.mkdir()
-        (group / "memory.limit_in_bytes").write_text("max" if False else "-1")
+        (group / "memory.limit_in_bytes").write_text("-1")
     except OSError:
         pytest.skip("no control group can be made here")
 
@@ -301,12 +321,26 @@ def _removed(group):
 def test_a_container_that_is_too_small(tmp_path, container, times):
     """The matrices need 80 MB and as much again for a copy; Python alone takes some 40."""
     (tmp_path / "many.txt").write_text("".join(f"word{i} word{i // 2}\n" for i in range(50_000)))
-    flags = ["--corpus", "many.txt", "--min_count", "1", "--dim", "200", "--epochs", "1", "--workers", "1", "--no_cache"]
+    flags = [
+        "--corpus",
+        "many.txt",
+        "--min_count",
+        "1",
+        "--dim",
+        "200",
+        "--epochs",
+        "1",
+        "--workers",
+        "1",
+        "--no_cache",
+    ]
     command = [sys.executable, "-m", "parw2v", *flags, "--quiet"]
     limits = (150, 1000) if times(2, 8) == 2 else (90, 120, 150, 180, 300, 500, 700, 1000)
     statuses = []
     for megabytes in limits:
-        done = subprocess.run([*container(megabytes), *command], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(
+            [*container(megabytes), *command], cwd=tmp_path, capture_output=True, text=True, timeout=120
+        )
         statuses.append(done.returncode)
         if done.returncode:
             fails(done, "memory")
@@ -318,14 +352,14 @@ def test_workers_killed_for_lack_of_memory(python, tmp_path, small_text, log):
     """An address space that a worker cannot work in, set while it trains: its death says why, and one line ends the run."""
     flags = ("--corpus", small_text, *ENDLESS, *QUICK, "--max_restarts", "2", "--log_json", log, *OFTEN)
     process = python.start_cli(*flags)
-    until(lambda: saved_words(log) > 0)
+    meanwhile(process, lambda: saved_words(log) > 0)
     [worker] = workers_of(process.pid)
     used = int(Path(f"/proc/{worker}/statm").read_text().split()[0]) * resource.getpagesize()
     resource.prlimit(worker, resource.RLIMIT_AS, (used - (1 << 20), used))
-    [replaced] = until(lambda: records(log, "worker_replaced"))
+    [replaced] = meanwhile(process, lambda: records(log, "worker_replaced"))
     assert "memory" in replaced["cause"]
     words = saved_words(log)
-    until(lambda: saved_words(log) > words)
+    meanwhile(process, lambda: saved_words(log) > words)
     stop(python, process)
 
 
@@ -474,6 +508,6 @@ def test_runs_with_one_cache_never_see_half_of_it(python, tmp_path, cache_home, 
         assert "read earlier" in done.stderr
         assert "warning" not in done.stderr
         assert matrices(tmp_path / "out0.npz") == whole
-        assert not [path for path in cache_home.rglob("unfinished-*")]
+        assert not list(cache_home.rglob("unfinished-*"))
         shutil.rmtree(cache_home / "parw2v")
     assert killed
