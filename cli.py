@@ -2,7 +2,7 @@
 
 import sys
 
-from parw2v.commands import main
+from parw2v.__main__ import start
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(start())

@@ -208,22 +208,24 @@ def test_past_max_restarts_a_run_stops_in_time_and_can_go_on(python, tmp_path, s
 
 def test_workers_that_hang_are_replaced(python, small_text, log, times):
     """Stopped by SIGSTOP, which no process can catch; in the middle of a block, and while they start."""
-    hangs = times(1, 10)
-    flags = ("--corpus", small_text, *ENDLESS, *QUICK, "--workers", "2", "--hang_timeout", "1", "--quiet")
-    process = python.start_cli(*flags, "--max_restarts", 2 * hangs, "--log_json", log)
+    hangs, seconds = times(1, 10), 3
+    flags = ("--corpus", small_text, *ENDLESS, *QUICK, "--workers", "2", "--hang_timeout", seconds, "--quiet")
+    process = python.start_cli(*flags, "--max_restarts", hangs, "--log_json", log)
     rng, hung = random.Random(6), []
-    for i in range(hangs + 1):
-        if i < hangs:
+    for i in range(hangs):
+        if i % 3 != 1:  # else while the replacement starts
             done = words_done(log)
             meanwhile(process, lambda: words_done(log) > done)
         victims = meanwhile(process, lambda: [pid for pid in workers_of(process.pid) if runs(pid) and pid not in hung])
-        hung.append(victims[-1] if i == hangs else rng.choice(victims))
+        hung.append(victims[-1] if i % 3 == 1 else rng.choice(victims))
         os.kill(hung[-1], signal.SIGSTOP)
+        stopped = time.monotonic()
         meanwhile(process, lambda: len(records(log, "worker_replaced")) > i)
-        assert not runs(hung[-1])
+        assert time.monotonic() - stopped < seconds + FIVE_SECONDS
+        until(lambda: not runs(hung[-1]))
     replaced = records(log, "worker_replaced")
     assert [record["pid"] for record in replaced] == hung
-    assert all("hung" in record["cause"] for record in replaced)
+    assert all(f"hung, without a sign of life for {seconds} s" in record["cause"] for record in replaced)
     done = words_done(log)
     meanwhile(process, lambda: words_done(log) > done)
     assert "stopping" in stop(python, process).stderr
@@ -497,7 +499,10 @@ def check_stopped(python, tmp_path, process, small_text, flags):
     """How a run may end that was stopped: 130 or, if it was done by then, 0; nothing said but what is documented, nothing
     left but what a resume needs, and a resume that works."""
     done = python.finish(process)
-    assert done.returncode in (130, 0), (done.returncode, done.stderr)
+    if done.returncode in (-signal.SIGINT, -signal.SIGTERM):  # before the command began
+        assert (done.stdout, done.stderr) == ("", "")
+    else:
+        assert done.returncode in (130, 0), (done.returncode, done.stderr)
     lines = [line for line in done.stderr.splitlines() if line]
     if done.returncode == 130 and lines[-1:] == ["parw2v: interrupted"]:
         lines.pop()
@@ -555,4 +560,4 @@ def test_signals_at_random_moments(python, tmp_path, small_text, times):
                 process.wait(delay)
             process.send_signal(rng.choice([signal.SIGINT, signal.SIGTERM]))
         found.append(check_stopped(python, tmp_path, process, small_text, flags).returncode)
-    assert set(found) <= {0, 130}
+    assert 130 in found

@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     _replace_closed_streams()
     arguments = parse(list(sys.argv[1:] if argv is None else argv))
     try:
-        with _terminable():
+        with _interruptible():
             return _function("run_{}", arguments.command)(arguments)
     except Parw2vError as error:
         print(f"parw2v: error: {error}", file=sys.stderr)
@@ -90,13 +90,23 @@ def _give_up_on_output() -> None:
 
 
 @contextlib.contextmanager
-def _terminable() -> Iterator[None]:
-    """SIGTERM raises KeyboardInterrupt, as Ctrl-C does: what is open is closed, what is temporary removed."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+def _interruptible() -> Iterator[None]:
+    """Ctrl-C and SIGTERM raise KeyboardInterrupt, once: what is open is closed, what is temporary removed, undisturbed."""
+
+    def interrupt(number: int, frame: object) -> None:
+        for other in before:
+            signal.signal(other, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
+        for number, handler in before.items():
+            if number == signal.SIGTERM or handler is signal.default_int_handler:  # not where nohup ignores it
+                signal.signal(number, interrupt)
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
