@@ -31,14 +31,17 @@ def show_progress(reports: Iterable[Report], *, quiet: bool = False, file: TextI
     ----------
     reports : iterable of Report
     quiet : bool
-        Show nothing.
+        Show nothing but that a checkpoint could not be written.
     file : text stream, optional
         Standard error unless given.
     """
-    if quiet:
-        yield from reports
-        return
     stream = file or sys.stderr
+    if quiet:
+        for report in reports:
+            if isinstance(report, CheckpointFailed):
+                print(sentence(report), file=stream, flush=True)
+            yield report
+        return
     display = _Bar(stream) if stream.isatty() else _Lines(stream)
     try:
         for report in reports:

@@ -10,6 +10,7 @@ topic or by date from being learnt in that order. The block is the unit of work,
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import re
 import tempfile
@@ -191,6 +192,8 @@ class Corpus:
             # As a plain array: slices of a memmap cost 5 us each.
             return np.memmap(self.path, np.int32, "r", shape=(self.n_words,)).view(np.ndarray)
         except (OSError, ValueError) as error:
+            if isinstance(error, OSError) and error.errno == errno.ENOMEM:
+                raise MemoryError(f"{self.path}: no memory to map it") from error
             raise CorpusError(
                 f"{self.path}: the encoded corpus changed or vanished while it was used ({error})"
             ) from error

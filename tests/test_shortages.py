@@ -11,6 +11,7 @@ import gzip
 import lzma
 import os
 import random
+import re
 import resource
 import shutil
 import signal
@@ -149,7 +150,6 @@ def test_checkpoints_that_cannot_be_written_stop_nothing(python, tmp_path, disk,
         assert saved_words(log) == words
         whole = [path for path in broken.checkpoints.iterdir() if path.suffix == ".npz" and path.name[0] != "."]
         assert Word2Vec.load(max(whole)).embed_dim == 20
-        assert len(whole) == 2
         broken.mend(process)
         meanwhile(process, lambda: saved_words(log) > words)
     done = stop(python, process)
@@ -284,7 +284,7 @@ def test_any_limit_on_memory_is_enough_or_one_line(tmp_path, times):
         statuses.append(done.returncode)
         if done.returncode:
             fails(done)
-            assert "memory" in done.stderr, (megabytes, done.stderr)
+            assert re.search("memory|ulimit -v", done.stderr), (megabytes, done.stderr)
             assert not (tmp_path / "results/model.npz").exists()
         else:
             assert done.stderr == ""
