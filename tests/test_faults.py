@@ -282,7 +282,7 @@ def test_a_chain_of_killed_coordinators(python, tmp_path, small_text, log, times
 
 def test_the_next_run_sweeps_after_a_killed_group(python, tmp_path, small_text, log, times):
     """Coordinator, workers and Python's own tracker of segments, all at once, at any moment."""
-    rounds = times(1, 15)
+    rounds = times(1, 10)
     rng, swept = random.Random(8), 0
     flags = ("--corpus", small_text, *QUICK, "--workers", "2", "--checkpoint_every", "0.05")
     for _ in range(rounds):
@@ -545,7 +545,7 @@ def test_a_signal_in_each_phase(python, tmp_path, small_text, times):
 
 def test_signals_at_random_moments(python, tmp_path, small_text, times):
     """From before Python has started to after the run has ended, once or twice; whatever they meet."""
-    tries, rng = times(4, 100), random.Random(7)
+    tries, rng = times(4, 60), random.Random(7)
     flags = ("--corpus", small_text, "--epochs", "3", *QUICK, "--workers", "2", "--quiet")
     started = time.monotonic()
     assert python.cli(*flags).returncode == 0

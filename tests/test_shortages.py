@@ -274,7 +274,7 @@ def test_any_limit_on_memory_is_enough_or_one_line(tmp_path, times):
         "--no_cache",
     ]
     command = [sys.executable, "-m", "parw2v", *flags, "--quiet"]
-    steps = times(4, 24)
+    steps = times(3, 16)
     environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
     limits = [int(150 * 16 ** (i / (steps - 1))) for i in range(steps)]  # MB, 150 to 2400
     statuses = []
@@ -427,7 +427,7 @@ def test_one_line_as_long_as_the_text(python, tmp_path, log, times):
 
 def test_a_text_that_changes_while_it_is_read(python, tmp_path, small_text, times):
     """Grows, shrinks, is emptied or taken away while two processes read it: an end, and one that is defined."""
-    tries, rng = times(4, 60), random.Random(12)
+    tries, rng = times(4, 40), random.Random(12)
     content = small_text.read_bytes() * 60  # some 8 MB
     deeds = {
         "grow": lambda path: path.open("ab").write(content[: 1 << 20]),
@@ -456,7 +456,7 @@ def test_a_text_that_changes_while_it_is_read(python, tmp_path, small_text, time
 
 def test_runs_with_one_out_take_turns_or_are_refused(python, tmp_path, small_text, times):
     """Three at once; of some, one is killed in the middle, perhaps while it saves."""
-    rounds, rng = times(2, 30), random.Random(10)
+    rounds, rng = times(1, 20), random.Random(10)
     flags = ("--corpus", small_text, "--epochs", "2", *QUICK, "--quiet")
     assert python.cli(*flags, "--out", "whole").returncode == 0
     trained = refused = 0
@@ -487,7 +487,7 @@ def test_runs_with_one_out_take_turns_or_are_refused(python, tmp_path, small_tex
 
 def test_runs_with_one_cache_never_see_half_of_it(python, tmp_path, cache_home, small_text, times):
     """Several that read the same text for the first time, and some of them killed at any moment."""
-    rounds, rng = times(2, 30), random.Random(11)
+    rounds, rng = times(1, 20), random.Random(11)
     flags = ("--corpus", small_text, "--epochs", "1", *QUICK)
     assert python.cli(*flags, "--out", "whole", "--no_cache").returncode == 0
     whole, killed = matrices(tmp_path / "whole.npz"), 0
