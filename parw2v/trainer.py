@@ -267,6 +267,17 @@ class _Snapshot:
         self._closed = True
 
 
+def check_memory(n_words: int, dim: int, n_workers: int) -> None:
+    """Whether there is room for a model of that size and for training it; to be found out before the model is made.
+
+    Raises
+    ------
+    MemoryLimitError
+    """
+    vectors = 2 * n_words * dim * np.dtype(np.float32).itemsize
+    Estimate(bytes_of(_shared_arrays(n_words, dim, n_workers)), 2 * vectors, n_workers).check()
+
+
 def _shared_arrays(n_words: int, dim: int, n_workers: int) -> ArraySpecs:
     """The parameters, the workers' counters, and the two sampling tables."""
     return {

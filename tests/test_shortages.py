@@ -335,7 +335,7 @@ def test_a_container_that_is_too_small(tmp_path, container, times):
         "--no_cache",
     ]
     command = [sys.executable, "-m", "parw2v", *flags, "--quiet"]
-    limits = (150, 1000) if times(2, 8) == 2 else (90, 120, 150, 180, 300, 500, 700, 1000)
+    limits = (80, 600) if times(2, 8) == 2 else (70, 80, 90, 120, 180, 250, 300, 600)
     statuses = []
     for megabytes in limits:
         done = subprocess.run(

@@ -40,7 +40,7 @@ from parw2v.memory import own_peak_memory
 from parw2v.model import Word2Vec, check_shape, npz_path
 from parw2v.progress import Finished
 from parw2v.scratch import ScratchDirectory
-from parw2v.trainer import Trainer
+from parw2v.trainer import Trainer, check_memory
 from parw2v.vocabulary import Vocabulary
 
 EXAMPLES = """\
@@ -159,6 +159,8 @@ def run_train(arguments: argparse.Namespace) -> int:
         evaluator = Evaluator(arguments)
         resume = finished_model(arguments, out, checkpoints) or arguments.resume
         vocab, corpus = _encode(arguments, settings.n_workers, scratch, cache)
+        if not arguments.update:  # whose model is there already
+            check_memory(len(vocab), arguments.dim, settings.n_workers)
         model, corpus, line = started_model(arguments, base, vocab, corpus, scratch)
         vocab, base = model.vocab, None
         if line:
