@@ -11,11 +11,13 @@ MEASURE = $(if $(CORPUS),--corpus '$(CORPUS)') $(if $(MODELS),--models $(MODELS)
 	$(if $(SIMILARITY),--similarity $(SIMILARITY)) $(WHERE)
 WHERE = $(if $(RESULTS),--results '$(RESULTS)') $(if $(QUICK),--quick) $(FLAGS)
 
-.PHONY: help demo train test check notebook bench bench-compare bench-scaling bench-peers bench-quality roofline clean
+.PHONY: help demo train test test-faults endurance check notebook bench bench-compare bench-scaling bench-peers bench-quality roofline clean
 
 help:
 	@echo 'make demo                 set up, train on the built-in sample, evaluate, draw pictures (under a minute)'
 	@echo 'make test                 set up, run the tests'
+	@echo 'make test-faults          the whole matrix of faults: kills, full disks, signals ... (docs/faults.md; half an hour)'
+	@echo 'make endurance MINUTES=30 one long run whose workers are killed: does anything grow?'
 	@echo 'make train CORPUS=text8   train on text8 or a file; more flags in FLAGS="--epochs 3 --dim 200", OUT=results/mine'
 	@echo 'make check                lint and type-check'
 	@echo 'make notebook             build and run docs/tour.ipynb from docs/tour.py'
@@ -36,6 +38,12 @@ train: $(VENV)/ready
 
 test: $(VENV)/ready-test
 	$(BIN)/python -m pytest
+
+test-faults: $(VENV)/ready-test
+	$(BIN)/python -m pytest -m faults --faults --faults_results '$(or $(RESULTS),benchmarks/results)'
+
+endurance: $(VENV)/ready
+	$(BIN)/python benchmarks/endurance.py --min_count 2 $(if $(MINUTES),--minutes $(MINUTES)) $(if $(CORPUS),--corpus '$(CORPUS)') $(WHERE)
 
 check: $(VENV)/ready-dev
 	$(BIN)/ruff check .

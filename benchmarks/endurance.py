@@ -96,6 +96,7 @@ def endure(arguments: Any, scratch: Path, workers: int, model: str) -> Run:
     try:
         while not records(log, "progress"):
             time.sleep(0.1)
+        started = time.monotonic()
         next_kill = time.monotonic() + arguments.every
         while (now := time.monotonic()) < started + arguments.minutes * 60:
             if process.poll() is not None:

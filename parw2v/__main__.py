@@ -1,5 +1,6 @@
 """``python -m parw2v`` is ``parw2v``."""
 
+import resource
 import signal
 import sys
 
@@ -13,7 +14,14 @@ def start() -> int:
     interruptible = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if interruptible:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-    from parw2v.commands import main
+    try:
+        from parw2v.commands import main
+    except (MemoryError, ImportError) as error:
+        limited = resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
+        if isinstance(error, ImportError) and not limited:
+            raise
+        print("parw2v: error: memory ran out while libraries were loaded; raise ulimit -v", file=sys.stderr)
+        return 2
 
     try:
         if interruptible:

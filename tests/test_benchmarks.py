@@ -16,6 +16,7 @@ BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
 
 import common  # noqa: E402
+import endurance  # noqa: E402
 import peers  # noqa: E402
 import quality  # noqa: E402
 import roofline  # noqa: E402
@@ -390,6 +391,27 @@ def test_pictures_of_peers(tmp_path):
 
 
 # ------------------------------------------------------------------------------------------------ from command to files
+
+
+def test_endurance_has_tenths_and_a_slope():
+    samples = [{"seconds": 36.0 * i, "x": 5.0 + i} for i in range(100)]
+    found = endurance.summary(samples, "x")
+    assert (found["start"], found["middle"], found["end"]) == (9.5, 54.5, 99.5)
+    assert found["slope"] == pytest.approx(100)
+    assert endurance.summary(samples[:2], "x")["end"] == 6
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("one_code_path")
+def test_endurance_runs(python, tmp_path, small_text):
+    flags = ("--corpus", small_text, "--min_count", "2", "--dim", "8", "--results", tmp_path, "--workers", "1")
+    times = ("--minutes", "0.15", "--every", "2.5", "--settle", "0", "--sample_every", "0.2", "--slack", "1")
+    done = python.run(BENCHMARKS / "endurance.py", *flags, *times)
+    assert done.returncode == 0, done.stderr
+    [run] = json.loads((tmp_path / "endurance.json").read_text())["runs"]
+    assert run["kills"] == run["replaced"] > 0
+    assert (run["exit"], run["left"], run["grown"]) == (130, [], [])
+    assert (tmp_path / "endurance.png").stat().st_size > 10_000
 
 
 @pytest.fixture

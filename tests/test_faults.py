@@ -20,7 +20,7 @@ import time
 import matrix
 import numpy as np
 import pytest
-from conftest import runs, segments_of, tracker_of, until, workers_of
+from conftest import ROOT, runs, segments_of, tracker_of, until, workers_of
 from test_checkpoint import IDENTITY, state_at
 from test_commands import ENDLESS, QUICK, WORKERS_GONE, fails, records, stop
 
@@ -561,3 +561,19 @@ def test_signals_at_random_moments(python, tmp_path, small_text, times):
             process.send_signal(rng.choice([signal.SIGINT, signal.SIGTERM]))
         found.append(check_stopped(python, tmp_path, process, small_text, flags).returncode)
     assert 130 in found
+
+
+# ---------------------------------------------------------------------------------------------- the matrix itself
+
+
+def test_every_row_names_tests_that_are_there_and_stands_on_the_page():
+    page = (ROOT / "docs/faults.md").read_text()
+    for row, tests in matrix.ROWS.items():
+        assert f"\n| {row} | " in page
+        assert f"`{tests[0]}`" in page
+        for test in tests:
+            file, name = test.split("::")
+            assert matrix.functions(file) if name == "*" else name in matrix.functions(file), test
+    for file in ("test_faults.py", "test_shortages.py"):
+        named = {test.split("::")[1] for tests in matrix.ROWS.values() for test in tests if test.startswith(file)}
+        assert matrix.functions(file) - named <= {"test_every_row_names_tests_that_are_there_and_stands_on_the_page"}

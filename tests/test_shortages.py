@@ -276,7 +276,7 @@ def test_any_limit_on_memory_is_enough_or_one_line(tmp_path, times):
     command = [sys.executable, "-m", "parw2v", *flags, "--quiet"]
     steps = times(3, 16)
     environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
-    limits = [int(150 * 16 ** (i / (steps - 1))) for i in range(steps)]  # MB, 150 to 2400
+    limits = [int(120 * 20 ** (i / (steps - 1))) for i in range(steps)]  # MB, 120 to 2400
     statuses = []
     for megabytes in limits:
         shell = ["sh", "-c", f'ulimit -v {megabytes * 1000} && exec "$0" "$@"', *command]
