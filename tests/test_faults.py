@@ -237,7 +237,7 @@ def test_workers_that_hang_are_replaced(python, small_text, log, times):
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_chain_of_killed_coordinators(python, tmp_path, small_text, log, times, workers):
     """Each run goes on where the one before was killed: while it started, trained, or wrote a checkpoint."""
-    kills = times(3, 50)
+    kills = times(3 if workers == 1 else 1, 50)
     flags = ("--corpus", small_text, "--epochs", 50 * kills, *QUICK, "--workers", workers, "--quiet")
     whole = tmp_path / "whole.jsonl"
     process = python.start_cli(*flags, "--out", "whole", "--log_json", whole)
@@ -269,7 +269,7 @@ def test_a_chain_of_killed_coordinators(python, tmp_path, small_text, log, times
         if checkpoints(directory):
             Word2Vec.load(checkpoints(directory)[-1])
         words = max(words, saved_words(log))
-    assert min(moments.values()) > 0
+    assert kills < 3 or min(moments.values()) > 0
     process = python.start_cli(*flags)
     assert process.communicate(timeout=LONG) == ("", "")
     assert process.returncode == 0
@@ -321,7 +321,7 @@ STEPS = [
 
 
 def test_a_kill_at_each_step_of_a_checkpoint(python, tmp_path, small_text, times):
-    steps = random.Random(1).sample(STEPS, times(3, len(STEPS)))
+    steps = random.Random(1).sample(STEPS, times(2, len(STEPS)))
     flags = ("--corpus", small_text, "--epochs", "5", *QUICK, "--checkpoint_every", "0", "--quiet")
     assert python.cli(*flags, "--out", "whole").returncode == 0
     for step in steps:
@@ -400,7 +400,6 @@ def test_a_resume_with_another_text_or_vocabulary_is_refused(tmp_path, small_tex
     text = small_text.read_text()
     first, second, rest = text.split(" ", 2)
     words = Vocabulary(2).build(text.split())
-    words.save(tmp_path / "same.json")
     Vocabulary.from_lists(words.words, [*(words.counts[:-1] + 1), words.counts[-1]], 2).save(tmp_path / "other.json")
     cases = {
         "a line more": (text + "king queen\n", [], "this run has"),
@@ -428,7 +427,7 @@ VARIANTS = [
 
 
 def test_a_run_cut_anyhow_gives_the_same_bits(python, tmp_path, small_text, log, times):
-    variants = random.Random(3).sample(VARIANTS, times(3, len(VARIANTS)))
+    variants = random.Random(3).sample(VARIANTS, times(1, len(VARIANTS)))
     rng, epochs, whole = random.Random(4), 120, tmp_path / "whole.jsonl"
     for objective, rule, cut in variants:
         number, extra = CUTS[cut]
@@ -438,7 +437,7 @@ def test_a_run_cut_anyhow_gives_the_same_bits(python, tmp_path, small_text, log,
         assert python.cli(*flags, "--out", "whole", "--log_json", whole, "--log_every", "1").returncode == 0
         flags = (*flags, "--out", "cut", "--log_json", log, "--log_every", "1", "--resume")
         share = 0.0
-        for _ in range(2):
+        for _ in range(2 if len(variants) > 1 else 1):
             share = rng.uniform(share, 0.85)
             process = python.start_cli(*flags, *extra)
             meanwhile(process, lambda: words_done(log) > share * total_words(log, flags))
@@ -460,7 +459,7 @@ def test_a_run_cut_anyhow_gives_the_same_bits(python, tmp_path, small_text, log,
 @pytest.mark.parametrize("workers", [2, 4])
 def test_several_workers_train_each_block_once_across_stops(python, tmp_path, small_text, log, times, workers):
     stops = times(1, 10)
-    flags = ("--corpus", small_text, "--epochs", 60 * stops, *QUICK, "--quiet")
+    flags = ("--corpus", small_text, "--epochs", 40 * stops, *QUICK, "--quiet")
     whole = tmp_path / "whole.jsonl"
     process = python.start_cli(*flags, "--out", "whole", "--log_json", whole, "--workers", 1)
     assert process.communicate(timeout=LONG) == ("", "")
@@ -523,7 +522,7 @@ def check_stopped(python, tmp_path, process, small_text, flags):
 
 def test_a_signal_in_each_phase(python, tmp_path, small_text, times):
     cases = [(phase, n, count) for phase in PHASES for n in (signal.SIGINT, signal.SIGTERM) for count in (1, 2)]
-    cases = random.Random(5).sample(cases, times(4, len(cases)))
+    cases = random.Random(5).sample(cases, times(2, len(cases)))
     flags = ("--corpus", small_text, "--epochs", "3", *QUICK, "--quiet", "--checkpoint_every", "0", "--no_cache")
     for phase, number, count in cases:
         ask = ("--evaluate",) if phase == "evaluating" else ("--plot",) if phase == "plotting" else ()
@@ -545,7 +544,7 @@ def test_a_signal_in_each_phase(python, tmp_path, small_text, times):
 
 def test_signals_at_random_moments(python, tmp_path, small_text, times):
     """From before Python has started to after the run has ended, once or twice; whatever they meet."""
-    tries, rng = times(4, 60), random.Random(7)
+    tries, rng = times(2, 60), random.Random(7)
     flags = ("--corpus", small_text, "--epochs", "3", *QUICK, "--workers", "2", "--quiet")
     started = time.monotonic()
     assert python.cli(*flags).returncode == 0

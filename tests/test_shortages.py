@@ -8,6 +8,7 @@ import bz2
 import contextlib
 import errno
 import gzip
+import json
 import lzma
 import os
 import random
@@ -27,6 +28,7 @@ from test_commands import ENDLESS, QUICK, fails, records, stop
 from test_faults import MAY_BE_LEFT, matrices, meanwhile, saved_words
 
 from parw2v import Word2Vec
+from parw2v.checkpoint import load_checkpoint
 
 OFTEN = ("--checkpoint_every", "0.05", "--quiet")
 CGROUP = Path("/sys/fs/cgroup/memory")
@@ -182,10 +184,10 @@ def test_a_stop_whose_checkpoint_cannot_be_written_is_one_line(python, tmp_path,
     if kind != "RLIMIT_FSIZE":
         broken.mend(process)
     assert not list(broken.checkpoints.glob(".*"))
-    process = python.start_cli(*flags[:-3], "--out", broken.path, "--log_json", log, "--resume")
-    lines = [process.stderr.readline() for _ in range(3)]
-    assert any(f"from word {words:,} on" in line for line in lines), lines
-    stop(python, process)
+    kept = max(path for path in broken.checkpoints.iterdir())
+    assert (
+        load_checkpoint(broken.checkpoints, json.loads(str(np.load(kept)["state"]))["identity"])[1].raw_words == words
+    )
 
 
 def test_a_model_that_cannot_be_written_is_saved_elsewhere(python, tmp_path, disk, small_text, log):
@@ -394,7 +396,7 @@ TEXTS = {
 
 
 def test_texts_of_all_kinds(python, tmp_path, times):
-    names = list(TEXTS) if times(5, len(TEXTS)) > 5 else random.Random(9).sample(list(TEXTS), 5)
+    names = list(TEXTS) if times(3, len(TEXTS)) > 3 else random.Random(9).sample(list(TEXTS), 3)
     for name in names:
         content, named = TEXTS[name]
         (tmp_path / name).write_bytes(content)
@@ -427,7 +429,7 @@ def test_one_line_as_long_as_the_text(python, tmp_path, log, times):
 
 def test_a_text_that_changes_while_it_is_read(python, tmp_path, small_text, times):
     """Grows, shrinks, is emptied or taken away while two processes read it: an end, and one that is defined."""
-    tries, rng = times(4, 40), random.Random(12)
+    tries, rng = times(2, 40), random.Random(12)
     content = small_text.read_bytes() * 60  # some 8 MB
     deeds = {
         "grow": lambda path: path.open("ab").write(content[: 1 << 20]),
