@@ -156,6 +156,9 @@ class Record:
         if report.skipped:
             found["skipped"] += 1
             return
+        if report.when != "call":  # it was counted, but left something behind
+            found["survived"] = max(found["survived"] - 1, 0)
+            return
         properties = dict(report.user_properties)
         tried = properties.get("tried", 1)
         found["tests"] += 1

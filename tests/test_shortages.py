@@ -413,8 +413,9 @@ def test_texts_of_all_kinds(python, tmp_path, times):
         (tmp_path / name).unlink()
 
 
-def test_one_line_as_long_as_the_text(python, tmp_path, log, times):
+def test_one_line_as_long_as_the_text(python, tmp_path, log, times, record_property):
     megabytes = times(2, 200)
+    record_property("tried", 1)
     line = SENTENCE.replace("\n", " ") * (megabytes * 2**20 // len(SENTENCE))
     (tmp_path / "line.txt").write_text(line)
     flags = ("--min_count", "2", "--dim", "2", "--neg", "1", "--window", "1", "--epochs", "1", "--quiet")
