@@ -95,9 +95,11 @@ def test_a_bar_is_wiped_out_when_the_consumer_stops_early(reports):
     assert stream.getvalue().rpartition("\r")[2].strip() == ""
 
 
-def test_quiet_shows_nothing(reports, capfd):
+def test_quiet_shows_nothing_but_that_a_checkpoint_failed(reports, capfd):
     assert list(show_progress(reports, quiet=True)) == reports
-    assert capfd.readouterr() == ("", "")
+    out, err = capfd.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert err.startswith("parw2v: warning: /out/000000012.npz: cannot be written")
 
 
 def test_standard_error_is_the_default(reports, capfd):
