@@ -38,6 +38,12 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "faults: a row of the matrix of faults (tests/matrix.py)")
+    for number in (
+        signal.SIGINT,
+        signal.SIGHUP,
+    ):  # ignored under nohup and in the background, and so by what is started
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
     if directory := config.getoption("--faults_results"):
         config.pluginmanager.register(matrix.Record(directory))
     config.addinivalue_line("markers", "leaves_litter: kills a writer in the act; its temporary files may stay")

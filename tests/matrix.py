@@ -137,13 +137,17 @@ def functions(file):
 
 
 class Record:
-    """A pytest plugin that counts what was tried in each row, and writes ``faults.json`` and ``faults.md``.
+    """A pytest plugin that counts what was tried in each row, and writes ``faults.json`` and ``faults.md`` after each test.
 
     Rows of an earlier call that this one did not try stay.
     """
 
     def __init__(self, directory):
-        self.directory, self.rows = Path(directory), {}
+        from common import provenance
+
+        self.directory, self.rows, self.about = Path(directory), {}, provenance()
+        file = self.directory / "faults.json"
+        self.before = json.loads(file.read_text())["rows"] if file.exists() else {}
 
     def pytest_runtest_logreport(self, report):
         row = row_of(report.nodeid)
@@ -165,25 +169,24 @@ class Record:
         found["tried"] += tried
         found["survived"] += tried if report.passed else min(properties.get("survived", 0), tried - 1)
 
-    def pytest_sessionfinish(self):
-        if not self.rows:
-            return
-        from common import provenance, table
+    def pytest_runtest_logfinish(self, nodeid):
+        if row_of(nodeid) and self.rows:
+            self.write()
 
-        about = provenance()
-        file = self.directory / "faults.json"
-        before = json.loads(file.read_text())["rows"] if file.exists() else {}
-        when = {"commit": about["commit"], "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")}
+    def write(self):
+        from common import table
+
+        when = {"commit": self.about["commit"], "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")}
         measured = {row: found | {"seconds": round(found["seconds"], 1)} | when for row, found in self.rows.items()}
-        rows = {row: (before | measured)[row] for row in ROWS if row in before | measured}
+        rows = {row: (self.before | measured)[row] for row in ROWS if row in self.before | measured}
         self.directory.mkdir(parents=True, exist_ok=True)
-        record = {"machine": about["machine"], "versions": about["versions"], "rows": rows}
-        file.write_text(json.dumps(record, indent=1) + "\n")
+        machine, versions = self.about["machine"], self.about["versions"]
+        record = {"machine": machine, "versions": versions, "rows": rows}
+        (self.directory / "faults.json").write_text(json.dumps(record, indent=1) + "\n")
         keys = ("tests", "tried", "survived", "skipped", "seconds", "commit")
         lines = table(("fault", *keys), [(row, *(found[key] for key in keys)) for row, found in rows.items()])
-        machine, versions = about["machine"], about["versions"]
         foot = f"{machine['cores']} cores of {machine['cpu']}; Python {versions['python']}, NumPy {versions['numpy']}."
-        file.with_suffix(".md").write_text(f"`make test-faults`\n\n{lines}\n\n{foot}\n")
+        (self.directory / "faults.md").write_text(f"`make test-faults`\n\n{lines}\n\n{foot}\n")
 
 
 # ------------------------------------------------------------------------------------------------ faults to order
