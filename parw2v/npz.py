@@ -77,10 +77,8 @@ def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> AnyArray:
         raise ValueError(f"{info.filename} is compressed")
     data = np.zeros(info.file_size, np.uint8)  # of this size, whatever is in it
     with cast(zipfile.ZipExtFile, archive.open(info)) as member:
-        filled = 0
-        while n := member.readinto(
-            data[filled : filled + _READ_BYTES].data
-        ):  # to the end, which checks the CRC before anything is believed
+        filled = 0  # to the end, which checks the CRC before anything is believed
+        while n := member.readinto(data[filled : filled + _READ_BYTES].data):
             filled += n
     header = _HEADER.match(data[:_LONGEST_HEADER].tobytes())
     if not header or filled < info.file_size:
