@@ -1,7 +1,7 @@
 """Coverage-guided fuzzing of every reader: ``make fuzz``, ``make fuzz SECONDS=600 KIND="model counts"``.
 
 Each kind of file (`hostile_kinds`) is fuzzed in a process of its own by atheris, which keeps what reaches new code and
-spoils it further, both by itself and by `mutations`. Prints a table; a file that a reader fails on is saved, with the command
+spoils it further, by itself and by `mutations`. Prints a table; a file that a reader fails on is saved, with the command
 that repeats it. Status 0 if there was none.
 """
 
