@@ -28,6 +28,12 @@ _MARK = f"PARW2V_TESTS={secrets.token_hex(8)}"
 _started = {os.getpid()}
 
 
+def pytest_addoption(parser):
+    parser.addoption(
+        "--faults", action="store_true", help="the whole matrix of faults instead of a short version of each"
+    )
+
+
 def pytest_configure(config):
     config.addinivalue_line("markers", "leaves_litter: kills a writer in the act; its temporary files may stay")
     name, value = _MARK.split("=")
