@@ -11,7 +11,7 @@ MEASURE = $(if $(CORPUS),--corpus '$(CORPUS)') $(if $(MODELS),--models $(MODELS)
 	$(if $(SIMILARITY),--similarity $(SIMILARITY)) $(WHERE)
 WHERE = $(if $(RESULTS),--results '$(RESULTS)') $(if $(QUICK),--quick) $(FLAGS)
 
-.PHONY: help demo train test test-faults endurance check notebook bench bench-compare bench-scaling bench-peers bench-quality roofline clean
+.PHONY: help demo train test test-faults endurance check fuzz notebook bench bench-compare bench-scaling bench-peers bench-quality roofline clean
 
 help:
 	@echo 'make demo                 set up, train on the built-in sample, evaluate, draw pictures (under a minute)'
@@ -20,6 +20,7 @@ help:
 	@echo 'make endurance MINUTES=30 one long run whose workers are killed: does anything grow?'
 	@echo 'make train CORPUS=text8   train on text8 or a file; more flags in FLAGS="--epochs 3 --dim 200", OUT=results/mine'
 	@echo 'make check                lint and type-check'
+	@echo 'make fuzz                 a minute of fuzzing all readers of files; SECONDS=600 for each kind, KIND="model settings"'
 	@echo 'make notebook             build and run docs/tour.ipynb from docs/tour.py'
 	@echo 'make bench                time each part; make bench-compare sets that beside earlier commits'
 	@echo 'make bench-scaling CORPUS=FILE   speed and accuracy by workers'
@@ -49,6 +50,9 @@ check: $(VENV)/ready-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+fuzz: $(VENV)/ready-fuzz
+	$(BIN)/python tests/fuzz.py $(KIND) $(if $(SECONDS),--seconds $(SECONDS))
 
 notebook: $(VENV)/ready-docs
 	$(BIN)/python docs/notebook.py
@@ -93,6 +97,11 @@ $(VENV)/ready-test: $(VENV)/ready
 
 $(VENV)/ready-dev: $(VENV)/ready
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+# atheris has packages for some Pythons only; without one the program says so.
+$(VENV)/ready-fuzz: $(VENV)/ready
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary atheris --editable '.[fuzz]' || true
 	@touch $@
 
 $(VENV)/ready-docs: $(VENV)/ready

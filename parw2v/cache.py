@@ -289,7 +289,11 @@ def _load(entry: Path, key: CorpusKey) -> tuple[Vocabulary, Corpus]:
     corpus = Corpus(path=entry / _CORPUS)
     if len(corpus) != record["words"] or corpus.fingerprint != record["corpus_sha256"]:
         raise ValueError("the corpus's size or SHA-256 is wrong")
-    return Vocabulary.from_json(words), corpus
+    vocabulary = Vocabulary.from_json(words)
+    if not len(corpus):
+        raise ValueError("the corpus is empty")
+    corpus.check_ids(len(vocabulary))
+    return vocabulary, corpus
 
 
 def _rename(unfinished: Path, entry: Path) -> None:

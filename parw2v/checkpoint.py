@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -169,6 +171,7 @@ def check_same_run(path: Path | str, saved: dict[str, Any], current: dict[str, A
             continue
         if saved.get(name) != current.get(name):
             was, now = (str(value.get(name))[:40] for value in (saved, current))
+            name = name[:40]
             raise ModelError(
                 f"{path}: was trained with {name} {was}, this run has {now}; "
                 "give the settings and text it was started with, or another --out"
@@ -195,7 +198,10 @@ def _read(path: Path) -> tuple[Word2Vec, RunState]:
             raise ValueError("its identity is not a table")
         if any(type(n) is not int or n < 0 for n in counters):
             raise ValueError("its counters are not whole numbers")
-    except (AttributeError, KeyError, ValueError, TypeError, RecursionError) as error:
+        figures = [state.train_seconds, *astuple(epoch), *astuple(stretch), *chain.from_iterable(history)]
+        if not all(type(n) in (int, float) and math.isfinite(n) for n in figures):
+            raise ValueError("its figures are not finite numbers")
+    except (AttributeError, KeyError, ValueError, TypeError, RecursionError, OverflowError) as error:
         raise ModelError(f"{path}: is not a checkpoint ({error})") from error
     return model, state
 

@@ -148,6 +148,19 @@ class Corpus:
                 parts.extend(ids)
         return cls(np.array(parts, np.int32))
 
+    def check_ids(self, n_words: int) -> None:
+        """Raise CorpusError unless each id is that of one of `n_words` words, and sentences are as long as they may be."""
+        last = -1  # where a sentence ended
+        for start in range(0, len(self), _STRETCH_WORDS):
+            ids = self._map()[start : start + _STRETCH_WORDS]
+            highest = max(int(ids.max()), ~int(ids.min()))
+            if highest >= n_words:
+                raise CorpusError(f"the encoded corpus has word {highest:,}, its vocabulary {n_words:,} words")
+            ends = np.concatenate([[last], start + np.flatnonzero(ids < 0)])
+            last = int(ends[-1])
+            if max(np.diff(ends).max(initial=0), start + len(ids) - 1 - last) > MAX_SENTENCE_WORDS:
+                raise CorpusError(f"the encoded corpus has a sentence of more than {MAX_SENTENCE_WORDS:,} words")
+
     def sentences(self) -> Iterator[TokenArray]:
         """Yield the ids of each sentence."""
         ids = self._map()

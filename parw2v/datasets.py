@@ -14,6 +14,7 @@ import http.client
 import os
 import re
 import stat
+import struct
 import sys
 import time
 import urllib.error
@@ -322,13 +323,15 @@ def _unpack(dataset: Dataset, archive: Path, target: Path) -> None:
             kind = stat.S_IFMT(members[0].external_attr >> 16)  # 0 from systems that do not record it
             if kind not in (0, stat.S_IFREG) or members[0].file_size != dataset.member_size:
                 raise _Refused(f"it declares a member other than the regular file {wanted}")
+            if members[0].compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise _Refused("its member is packed in a way that no data set is")
             with bundle.open(members[0]) as packed, target.open("wb") as file:
                 while chunk := packed.read(_CHUNK):  # ends at the declared size, however much is packed
                     file.write(chunk)
                     digest.update(chunk)
                 file.flush()
                 os.fsync(file.fileno())
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:  # damaged, encrypted, ...
+    except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, ValueError) as error:  # damaged, ...
         raise _Refused(f"it cannot be unpacked: {error}") from None
     if target.stat().st_size != dataset.member_size or digest.hexdigest() != dataset.member_md5:
         raise _Refused(f"it does not unpack to {wanted} with MD5 {dataset.member_md5}")

@@ -23,7 +23,14 @@ Each message names the value that caused it and says what to do about it, in one
 
 
 class Parw2vError(Exception):
-    """Base class of every error raised on purpose."""
+    """Base class of every error raised on purpose.
+
+    Whatever a file, a path or a server contributed to the message, it is one line that a terminal takes as text: a character
+    that cannot be printed stands there as a backslash escape.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__("".join(c if c.isprintable() else ascii(c)[1:-1] for c in message))
 
 
 class SettingsError(Parw2vError, ValueError):

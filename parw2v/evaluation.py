@@ -11,6 +11,7 @@ word; and where nothing can be asked or correlated it gives 0, NaN or an error i
 """
 
 import math
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
@@ -310,9 +311,13 @@ def evaluate_similarity(
     ids = np.array([(rows[a], rows[b]) for a, b, _ in known], dtype=np.intp).reshape(-1, 2)
     cosines = (unit_vectors[ids[:, 0]] * unit_vectors[ids[:, 1]]).sum(axis=1, dtype=np.float64)
     spearman = pearson = None
-    if known and np.ptp(cosines) > 0 and np.ptp(judged) > 0:
+    if known and np.ptp(cosines) > 0 and judged.max() > judged.min():
         spearman = float(stats.spearmanr(judged, cosines).statistic)
-        pearson = float(stats.pearsonr(judged, cosines).statistic)
+        judged = np.ldexp(judged, -int(np.frexp(np.abs(judged).max())[1]))  # which may be as large as numbers get
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", stats.NearConstantInputWarning)
+            pearson = float(stats.pearsonr(judged, cosines).statistic)
+        pearson = pearson if math.isfinite(pearson) else None
     return SimilarityReport(name, spearman, pearson, len(known), len(pairs) - len(known), len(unknown))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import operator
 from collections.abc import Sequence
 from copy import copy
@@ -21,6 +22,9 @@ from parw2v.queries import Queries
 from parw2v.vocabulary import Vocabulary
 
 _FORMAT = "parw2v model 1"
+
+_DEEPEST = 8
+"""Tables and lists within each other in the settings of a run; it takes three."""
 
 
 class Word2Vec(Queries):
@@ -203,8 +207,8 @@ class Word2Vec(Queries):
                 raise ValueError(f"W_out is {W_out.dtype} {W_out.shape}, W_in {W_in.shape}")
             if not (np.isfinite(W_in).all() and np.isfinite(W_out).all()):
                 raise ValueError("a vector is not finite")
-            if not isinstance(record["training"], dict):
-                raise ValueError("settings are not a table")
+            if not isinstance(record["training"], dict) or not _is_plain(record["training"], _DEEPEST):
+                raise ValueError("settings are not a table of plain values")
             model = cls.__new__(cls)
             model.vocab = vocab
             model.W_in, model.W_out = W_in, W_out
@@ -214,6 +218,14 @@ class Word2Vec(Queries):
         except (VocabularyError, KeyError, ValueError, TypeError, IndexError, RecursionError, OverflowError) as error:
             raise ModelError(f"{path}: is not a model saved by parw2v ({error}); use another copy") from error
         return model
+
+
+def _is_plain(value: Any, depth: int) -> bool:
+    """Whether JSON's value is one that all who show or write it can take: not nested deeper, its numbers finite."""
+    if isinstance(value, dict | list):
+        parts = value.values() if isinstance(value, dict) else value
+        return depth > 0 and all(_is_plain(part, depth - 1) for part in parts)
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def check_shape(embed_dim: int, n_negatives: int, objective: str) -> tuple[int, int]:

@@ -14,11 +14,18 @@ BLOCK_BYTES = 32 * 2**20
 EPSILON = 1e-6
 """Keeps 3CosMul from dividing by nought; gensim's value, so that scores are comparable (the paper has 0.001)."""
 
+_SHORTEST = np.float32(1e-15)
+"""A shorter row has squares that float32 does not hold in full; those of one with a length of 1.8e19 are infinite."""
+
 
 def normalise(vectors: FloatArray) -> FloatArray:
     """(n, D) float32: each row at length 1; a zero row stays zero."""
-    length = np.linalg.norm(vectors, axis=1, keepdims=True)
-    units: FloatArray = np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)
+    with np.errstate(over="ignore"):
+        length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    usual = (length > _SHORTEST) & (length < np.inf)
+    units: FloatArray = np.divide(vectors, length, out=np.zeros_like(vectors), where=usual)
+    rest = np.flatnonzero(~usual)
+    units[rest] = at_length_one(vectors[rest])
     return units
 
 

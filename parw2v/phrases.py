@@ -264,15 +264,23 @@ class Phrases:
             if record["format"] != _FORMAT:
                 raise ValueError(f"format {record['format']!r}")
             passes = [
-                {_pair(a, b): Phrase(float(score), int(count)) for a, b, score, count in phrases}
+                {_pair(a, b): Phrase(_finite(score), int(count)) for a, b, score, count in phrases}
                 for phrases in record["passes"]
             ]
+            if not isinstance(record["delimiter"], str):
+                raise ValueError("the delimiter is not a string")
             settings = int(record["min_count"]), float(record["threshold"]), record["scoring"], record["delimiter"]
             return cls(*settings, passes)
         except OSError as error:
             raise PhrasesError(f"{path}: cannot be read ({error.strerror or error}); check the path") from error
         except (SettingsError, ValueError, KeyError, TypeError, RecursionError, OverflowError) as error:
             raise PhrasesError(f"{path}: is no file of phrases saved by parw2v ({error}); make it anew") from error
+
+
+def _finite(score: float) -> float:
+    if not math.isfinite(score):
+        raise ValueError(f"a score is {score}")
+    return float(score)
 
 
 def _pair(first: object, second: object) -> tuple[str, str]:

@@ -171,6 +171,6 @@ def sample_words(words: Sequence[str], index: "dict[str, int]") -> list[str]:
 def vector_norms(model: "Word2Vec") -> dict[str, float]:
     """Lengths of the rows of W_in: min, median, mean, max."""
     # einsum makes no (V, D) temporary, which np.linalg.norm does
-    norms = np.sqrt(np.einsum("vd,vd->v", model.W_in, model.W_in), dtype=np.float64)
+    norms = np.sqrt(np.einsum("vd,vd->v", model.W_in, model.W_in, dtype=np.float64))
     summary = {"min": norms.min(), "median": np.median(norms), "mean": norms.mean(), "max": norms.max()}
     return {name: float(value) for name, value in summary.items()}

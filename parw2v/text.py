@@ -14,23 +14,20 @@ dropped and NUL counts as a space.
 
 from __future__ import annotations
 
-import bz2
-import gzip
-import lzma
 import os
 import re
 import sys
 import unicodedata
-import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
 from parw2v.errors import CorpusError, SettingsError
+from parw2v.packed import DAMAGED, open_packed
 
 TOKENISER_VERSION = 1
 """Goes up when a text would give other words or sentences than before; what was encoded until then is not used again."""
@@ -230,7 +227,7 @@ def _blaming(source: str | Path) -> Iterator[None]:
     """Say in one line what is wrong with a file."""
     try:
         yield
-    except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
+    except DAMAGED as error:
         raise CorpusError(f"{source}: the compressed file is damaged or cut short ({error}); fetch it again") from error
     except OSError as error:
         raise CorpusError(f"{source}: cannot be read ({error.strerror or error}); check the path") from error
@@ -242,14 +239,7 @@ def _open(source: str | Path) -> AbstractContextManager[BinaryIO]:
     path = Path(source)
     if path.is_dir():
         raise CorpusError(f"{path}: is a directory; give its files, by a pattern: '{path}/*.txt'")
-    match compression(path):
-        case ".gz":
-            return cast(BinaryIO, gzip.open(path, "rb"))
-        case ".bz2":
-            return cast(BinaryIO, bz2.open(path, "rb"))
-        case ".xz":
-            return cast(BinaryIO, lzma.open(path, "rb"))
-    return path.open("rb")
+    return open_packed(path, compression(path))
 
 
 def _without_bom(start: bytes, source: str | Path) -> bytes:

@@ -28,7 +28,7 @@ from parw2v.checkpoint import RunState, load_checkpoint, state_of_finished
 from parw2v.config import TrainSettings
 from parw2v.coordinator import Coordinator, Run
 from parw2v.corpus import BlockPlan, Corpus, on_disk
-from parw2v.errors import CorpusError, SettingsError
+from parw2v.errors import CorpusError, ModelError, SettingsError
 from parw2v.estimate import Estimate
 from parw2v.model import Word2Vec
 from parw2v.pool import Pool
@@ -122,6 +122,11 @@ class Trainer:
             self.epochs_before = saved.settings["epochs"]
         else:
             return
+        if saved.words != model.words or saved.W_in.shape != model.W_in.shape:
+            raise ModelError(
+                f"{source if isinstance(source, Word2Vec) else self.checkpoint_dir}: holds {len(saved):,} words x "
+                f"{saved.embed_dim}, not those of its run; remove it to start anew"
+            )
         model.W_in, model.W_out = saved.W_in, saved.W_out
         model.forget_units()
 

@@ -210,9 +210,13 @@ class Vocabulary:
             record = json.loads(text)
             if record["format"] != "parw2v vocabulary 1":
                 raise ValueError(f"format {record['format']!r}")
-            if not isinstance(record["words"], list):
+            words = record["words"]
+            if not isinstance(words, list):
                 raise ValueError("words are not a list")
-            return cls.from_lists(record["words"], record["counts"], int(record["min_count"]))
+            vocabulary = cls.from_lists(words, record["counts"], int(record["min_count"]))
+            if words and not 0 < len(min(words, key=len)) <= len(max(words, key=len)) <= MAX_WORD_CHARACTERS:
+                raise ValueError(f"a word is empty, or has more than {MAX_WORD_CHARACTERS} characters")
+            return vocabulary
         except (VocabularyError, ValueError, KeyError, TypeError, RecursionError, OverflowError) as error:
             raise VocabularyError(f"is not a vocabulary saved by parw2v ({error})") from error
 
@@ -228,8 +232,12 @@ class Vocabulary:
         vocabulary.index = {word: i for i, word in enumerate(vocabulary.words)}
         if not all(isinstance(word, str) for word in vocabulary.words):
             raise ValueError("a word is not a string")
+        if any("\0" in word for word in vocabulary.words):
+            raise ValueError("a word holds a NUL")  # which a model's array of words would lose
         if not len(vocabulary.words) == len(vocabulary.index) == len(vocabulary.counts):
             raise ValueError("words repeat, or their number differs from that of the counts")
         if len(vocabulary.counts) and (vocabulary.counts.min() < 1 or np.any(np.diff(vocabulary.counts) > 0)):
             raise ValueError("counts are not positive and descending")
+        if sum(vocabulary.counts.tolist()) >= 1 << 63:
+            raise ValueError("counts add up to 2^63 or more")
         return vocabulary

@@ -105,6 +105,7 @@ ROWS = {
         "test_shortages.py::test_a_text_that_changes_while_it_is_read",
         "test_commands.py::test_a_mistake_is_one_line_and_leaves_nothing",
     ),
+    "a hostile file": ("test_hostile.py::*",),
     "a download goes wrong": ("test_datasets.py::*",),
     "two runs, one --out": (
         "test_shortages.py::test_runs_with_one_out_take_turns_or_are_refused",

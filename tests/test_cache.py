@@ -2,6 +2,7 @@
 
 import errno
 import fcntl
+import hashlib
 import json
 import os
 import shutil
@@ -290,6 +291,34 @@ def test_a_damaged_entry_is_thrown_away_and_made_anew(source, directory, tmp_pat
         keep(cache, source, tmp_path / "out")
         assert content(cache.find(key)) == content(read(source, tmp_path / "out"))
         assert len(cache.said) == (damage is not shutil.rmtree)
+
+
+@pytest.mark.parametrize(
+    ("ids", "says"),
+    [
+        (lambda ids: np.append(ids, ~np.int32(99)), "has word 99"),
+        (lambda ids: np.append(np.int32(2**31 - 1), ids), "has word 2,147,483,647"),
+        (lambda ids: np.append(np.zeros(1000, np.int32), ids), "sentence of more than 1,000 words"),
+        (lambda ids: ids[:0], "the corpus is empty"),
+        (lambda ids: np.append(ids, np.int32(0)), "must end a sentence"),
+    ],
+)
+def test_ids_that_training_would_stumble_over(source, directory, tmp_path, ids, says):
+    """All checksums fit, as they would in an entry that somebody else has written."""
+    with Cache(directory) as cache:
+        key = keep(cache, source, tmp_path / "out")
+    entry = directory / key.name
+    spoilt = ids(np.fromfile(entry / "corpus.i32", np.int32))
+    (entry / "corpus.i32").unlink()  # it may be a link to the text's own
+    spoilt.astype(np.int32).tofile(entry / "corpus.i32")
+    record = json.loads((entry / "entry.json").read_text())
+    record |= {"words": len(spoilt), "corpus_sha256": hashlib.sha256(spoilt.tobytes()).hexdigest()}
+    (entry / "entry.json").write_text(json.dumps(record))
+    with Cache(directory) as cache:
+        assert cache.find(key) is None
+        [said] = cache.said
+        assert says in said
+        assert entries(directory) == []
 
 
 def _json(path):

@@ -405,6 +405,17 @@ def understated() -> bytes:
     return bytes(archive)
 
 
+def packed_as(method: int, spoil: bool = False) -> bytes:
+    """Return the right text packed in a way that zip archives hardly ever are; `spoil` its first bytes."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as bundle:
+        bundle.writestr("text", TEXT)
+    archive = bytearray(buffer.getvalue())
+    if spoil:
+        archive[36:60] = bytes(24)
+    return bytes(archive)
+
+
 BAD_ARCHIVES = {  # each with what the message says about it
     "parent": (zipped(("../text", TEXT)), "it holds ['../text']"),
     "parent_too": (zipped(("text", TEXT), ("../evil", b"evil")), "it holds ['text', '../evil']"),
@@ -421,6 +432,9 @@ BAD_ARCHIVES = {  # each with what the message says about it
     "other_text": (zipped(("text", TEXT[::-1])), "it does not unpack to 'text' of 150,000 bytes with MD5"),
     "encrypted": (encrypted(), "is encrypted"),
     "damaged": (zipped(("text", TEXT)).replace(TEXT[5000:5010], bytes(10)), "Bad CRC-32"),
+    "lzma": (packed_as(zipfile.ZIP_LZMA), "packed in a way that no data set is"),
+    "lzma_damaged": (packed_as(zipfile.ZIP_LZMA, spoil=True), "packed in a way that no data set is"),
+    "bzip2": (packed_as(zipfile.ZIP_BZIP2), "packed in a way that no data set is"),
     "no_zip": (b"just text", "not a zip file"),
 }
 

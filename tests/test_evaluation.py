@@ -273,6 +273,20 @@ def test_undefined_correlations(pairs, recwarn):
     assert not recwarn.list
 
 
+def test_judgements_as_large_and_as_small_as_numbers_get(recwarn):
+    vectors, index = at_degrees(0, 50, 80), {"a": 0, "b": 1, "c": 2}
+    words = [("a", "b"), ("a", "c"), ("b", "c")]
+    usual = evaluate_similarity(vectors, index, "x", [(*w, s) for w, s in zip(words, (1.0, -1.0, 0.5), strict=True)])
+    for scale in (1e-300, 2.0, 1.7e308):
+        judged = [(*w, s * scale) for w, s in zip(words, (1.0, -1.0, 0.5), strict=True)]
+        report = evaluate_similarity(vectors, index, "x", judged)
+        assert report.pearson == pytest.approx(usual.pearson)
+        assert report.spearman == usual.spearman
+    nearly = [(*w, 1.0 + i * 2**-52) for i, w in enumerate(words)]
+    json.dumps(evaluate_similarity(vectors, index, "x", nearly).to_dict(), allow_nan=False)
+    assert not recwarn.list
+
+
 def test_import_is_light():
     code = "import sys, parw2v.evaluation; print([m for m in ('scipy', 'sklearn', 'matplotlib') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

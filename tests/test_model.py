@@ -313,6 +313,10 @@ INCONSISTENT = {
     "min_count zero": ("settings", settings(min_count=0)),
     "min_count infinite": ("settings", settings(min_count=float("inf"))),
     "min_count null": ("settings", settings(min_count=None)),
+    "words with NUL": ("words", lambda a: np.array(["x\0y", *a[1:]])),
+    "training infinite": ("settings", settings(training={"lr": float("inf")})),
+    "training NaN inside": ("settings", settings(training={"x": [{"y": float("nan")}]})),
+    "training deep": ("settings", settings(training={"x": [[[[[[[[[[1]]]]]]]]]]})),
     "training a list": ("settings", settings(training=[])),
     "training missing": ("settings", settings(training=...)),
 }

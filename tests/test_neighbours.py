@@ -73,3 +73,12 @@ def test_at_length_one():
     assert units[:4].tolist() == [[pytest.approx(0.6), pytest.approx(0.8)], [0, 0], [1, 0], [1, 0]]
     assert np.isnan(units[4:]).all()
     assert at_length_one(np.array([[3, 4]], np.int8)).tolist() == [[pytest.approx(0.6), pytest.approx(0.8)]]
+
+
+def test_normalise_rows_whose_squares_float32_does_not_hold(recwarn):
+    rows = np.array([[3e38, 3e38], [1e-30, 0], [3e-39, 4e-39], [0, 0], [3, 4]], np.float32)
+    units = normalise(rows)
+    assert units.dtype == np.float32
+    expected = [[0.5**0.5, 0.5**0.5], [1, 0], [0.6, 0.8], [0, 0], [0.6, 0.8]]
+    assert units == pytest.approx(np.array(expected), rel=1e-5)
+    assert not recwarn.list

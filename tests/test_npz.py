@@ -123,6 +123,14 @@ HEADERS = {
     "cut": header((2,))[:20],
     "magic only": npy.magic(1, 0),
     "nothing": b"",
+    "no type": header((2,), "()"),
+    "list of nothing": header((2,), "[()]"),
+    "type no more": header((1,), "'a8'"),
+    "Python 2": header("(2L,)"),
+    "escape": header((2,), "'\\d'"),
+    "dates": header((1,), "'<M8[s]'"),
+    "deep": header("(" + "-" * 5000 + "1,)"),
+    "line ends": header("(2\n,)"),
 }
 WITHOUT_DATA = ("cut", "magic only", "nothing", "no characters", "no characters, turned")
 
@@ -141,6 +149,39 @@ def test_headers_that_do_not_fit(tmp_path, name):
         assert tracemalloc.get_traced_memory()[1] < 5e6
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize("name", ["no type", "type no more", "Python 2", "escape", "deep"])
+def test_a_header_of_another_kind_gives_no_warning(tmp_path, name, recwarn):
+    path = archive(tmp_path / "bad.npz", {"x.npy": HEADERS[name] + bytes(8)})
+    with pytest.raises(ModelError, match="no array of numbers or strings"):
+        read_npz(path)
+    assert not recwarn.list
+
+
+def test_memory_is_that_of_the_arrays(tmp_path):
+    """One array is all of the file; the larger of two is never there twice."""
+    n = 4_000_000
+    with (tmp_path / "a.npz").open("wb") as file:
+        write_npz(file, {"x": np.ones(n, np.float32)})
+    tracemalloc.start()
+    try:
+        found = read_npz(tmp_path / "a.npz")["x"]
+        assert tracemalloc.get_traced_memory()[1] < 4 * n + 2e6
+    finally:
+        tracemalloc.stop()
+    assert found.sum() == n
+    assert found.flags.aligned
+    assert found.flags.writeable
+
+
+def test_a_header_of_an_unusual_length_leaves_an_array_that_is_aligned(tmp_path):
+    for n_spaces in range(1, 20):
+        text = header((2,))[10:-1] + b" " * n_spaces + b"\n"
+        content = npy.magic(1, 0) + struct.pack("<H", len(text)) + text + np.array([1, 2], "<f4").tobytes()
+        found = read_npz(archive(tmp_path / "a.npz", {"x.npy": content}))["x"]
+        assert found.tolist() == [1, 2]
+        assert found.flags.aligned
 
 
 def test_many_members_over_the_same_bytes(tmp_path):

@@ -9,13 +9,14 @@ import signal
 import threading
 import time
 from contextlib import closing
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from conftest import runs, segments_of, until, workers_of
 
 from parw2v import Trainer, TrainSettings, Vocabulary, Word2Vec
-from parw2v.checkpoint import KEEP
+from parw2v.checkpoint import KEEP, save_checkpoint
 from parw2v.corpus import Corpus
 from parw2v.errors import CorpusError, DivergedError, ModelError, Parw2vError, SettingsError, WorkerError
 from parw2v.evaluation import builtin_analogies, evaluate_analogies
@@ -390,6 +391,17 @@ def test_a_resume_with_another_text_is_refused(small, tmp_path):
     ids[-1] = ~ids[-1]
     with pytest.raises(ModelError, match="was trained with corpus"):
         trainer_of((vocab, Corpus(ids)), tmp_path / "c", resume=True)
+
+
+@pytest.mark.parametrize("change", [{"embed_dim": 7}, {"vocab": Vocabulary.from_lists(["a", "b"], [2, 1])}])
+def test_a_checkpoint_of_other_vectors_than_its_run_has(small, tmp_path, change):
+    """A whole file, of the same run by its word, that would give training vectors that do not fit the corpus."""
+    trainer = trainer_of(small)
+    state = replace(trainer.state, next_task=1)
+    other = Word2Vec(**({"vocab": trainer.vocab, "embed_dim": trainer.model.embed_dim} | change))
+    save_checkpoint(tmp_path / "c", other, state)
+    with pytest.raises(ModelError, match="not those of its run; remove it to start anew"):
+        trainer_of(small, tmp_path / "c", resume=True)
 
 
 # ---------------------------------------------------------------------------------------------- loss and reports

@@ -5,7 +5,6 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import BinaryIO, cast
 
 from parw2v.errors import ModelError
 from parw2v.files import atomic_write
+from parw2v.packed import DAMAGED, open_packed
 from parw2v.text import compression
 
 
@@ -26,9 +26,9 @@ def reading(path: Path) -> Iterator[BinaryIO]:
         It is missing, unreadable, its packing is damaged, or what the block makes of it does not fit in memory.
     """
     try:
-        with _open(path) as stream:
+        with open_packed(path, compression(path)) as stream:
             yield stream
-    except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
+    except DAMAGED as error:
         raise ModelError(f"{path}: the compressed file is damaged or cut short ({error}); fetch it again") from error
     except FileNotFoundError as error:
         raise ModelError(f"{path}: there is no such file; check the path") from error
@@ -36,17 +36,6 @@ def reading(path: Path) -> Iterator[BinaryIO]:
         raise ModelError(f"{path}: cannot be read ({error.strerror or error}); check the file") from error
     except MemoryError as error:
         raise ModelError(f"{path}: does not fit in memory; read fewer words with --limit") from error
-
-
-def _open(path: Path) -> BinaryIO:
-    match compression(path):
-        case ".gz":
-            return cast(BinaryIO, gzip.open(path, "rb"))
-        case ".bz2":
-            return cast(BinaryIO, bz2.open(path, "rb"))
-        case ".xz":
-            return cast(BinaryIO, lzma.open(path, "rb"))
-    return path.open("rb")
 
 
 def write_stream(path: Path, write: Callable[[BinaryIO], object]) -> Path:
