@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
-import tempfile
 from pathlib import Path
 
 from parw2v.errors import CorpusError
@@ -24,7 +24,12 @@ class ScratchDirectory:
                 owner = left.name.split("-")[1]
                 if owner.isdecimal() and not process_lives(int(owner)):
                     shutil.rmtree(left, ignore_errors=True)
-            self.path = Path(tempfile.mkdtemp(prefix=f".parw2v-{os.getpid()}-", dir=parent))
+            self.path = parent / f".parw2v-{os.getpid()}-{secrets.token_hex(4)}"
+            try:
+                self.path.mkdir(mode=0o700)
+            except KeyboardInterrupt:  # it may have been made by then
+                shutil.rmtree(self.path, ignore_errors=True)
+                raise
         except OSError as error:
             raise CorpusError(
                 f"{parent}: cannot be written ({error.strerror or error}); choose another --out"
@@ -34,4 +39,8 @@ class ScratchDirectory:
         return self.path
 
     def __exit__(self, *exc: object) -> None:
-        shutil.rmtree(self.path, ignore_errors=True)
+        try:
+            shutil.rmtree(self.path, ignore_errors=True)
+        except KeyboardInterrupt:  # the run was about to end by itself
+            shutil.rmtree(self.path, ignore_errors=True)
+            raise
