@@ -158,13 +158,10 @@ def load_checkpoint(directory: Path, identity: dict[str, Any]) -> tuple[Word2Vec
 
 def check_same_run(path: Path | str, saved: dict[str, Any], current: dict[str, Any]) -> None:
     """Refuse to continue something else, naming what differs. Only the number of epochs may be larger than it was."""
-    hashes = (
-        "vocabulary",
-        "corpus",
-    )  # named last: a setting that explains them says more; the model first, for like reasons
 
     def order(name: str) -> tuple[bool, bool, str]:
-        return name in hashes, name != "model", name
+        """What explains other differences first: the model before its rate, a setting before the hash it changes."""
+        return name in ("vocabulary", "corpus"), name != "model", name
 
     for name in sorted(saved.keys() | current.keys(), key=order):
         if name == "epochs" and _is_more(current.get(name), than=saved.get(name)):
