@@ -302,7 +302,7 @@ def test_a_damaged_checkpoint_is_passed_over_with_a_warning(small, whole, tmp_pa
         ({"window": 3}, "window 5, this run has 3"),
         ({"dim": 17}, "dim 16, this run has 17"),
         ({"neg": 6}, "neg 5, this run has 6"),
-        ({"objective": "cbow"}, "lr 0.025, this run has 0.05"),
+        ({"objective": "cbow"}, "model skipgram, this run has cbow"),
         ({"epochs": 2}, "epochs 3, this run has 2"),
     ],
 )
