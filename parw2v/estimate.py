@@ -62,7 +62,7 @@ class Estimate:
         needed = max(self.shared + self.copies + _OWN_ADDRESSES, self.shared + _WORKER_ADDRESSES)
         if room_of_each and room_of_each.free < needed:
             raise MemoryLimitError(
-                f"training needs about {_mb(needed)} more addresses in a process, {room_of_each.limit} leaves "
+                f"training needs about {_mb(needed)} more memory addresses in a process, {room_of_each.limit} leaves "
                 f"{_mb(room_of_each.free)}; {remedy} raise that limit"
             )
 

@@ -82,6 +82,13 @@ def test_memory_in_use_counts_this_process():
     assert memory_in_use([2**22 + 1]) < 10 * own_peak_memory()  # no such process
 
 
+def test_the_peak_is_that_of_this_process_and_not_of_its_parent():
+    code = "from parw2v.memory import own_peak_memory; print(own_peak_memory())"
+    ballast = bytearray(512 * MB)
+    peak = int(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
+    assert len(ballast) > peak > 5 * MB
+
+
 def test_an_address_limit_is_seen():
     code = (
         "import resource; from parw2v.memory import address_room; assert address_room() is None;"
@@ -106,7 +113,7 @@ def test_an_estimate_adds_up():
     [
         ([Room(600 * MB, "this machine")], None, "about 730 MB more memory, this machine has 600 MB; lower --dim or"),
         ([Room(800 * MB, "this machine"), Room(10 * MB, "the container")], None, "the container has 10 MB"),
-        ([], Room(629 * MB, "ulimit -v"), "needs about 630 MB more addresses in a process, ulimit -v leaves 629 MB"),
+        ([], Room(629 * MB, "ulimit -v"), "needs about 630 MB more memory addresses in a process, ulimit -v leaves 629 MB"),
     ],
 )  # fmt: skip
 def test_too_little_is_one_line(monkeypatch, rooms, address, message):

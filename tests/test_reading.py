@@ -204,7 +204,7 @@ def test_processes_read_several_files(long_text, tmp_path):
 def test_a_given_vocabulary_is_used_instead_of_counting(tiny, tmp_path):
     source = tmp_path / "text.txt"
     source.write_text(("b a c\nc rare " + "x" * 500 + "\n\nnothing\na a b\n") * 9)
-    words = ["c", "new york", "a", "\n", "x" * 500, "", "e\0f", "unseen", "\ud800"]
+    words = ["c", "new york", "a", "\n", "x" * 500, "", "e\tf", "unseen", "\ud800"]
     known = Vocabulary.from_lists(words, list(range(50, 50 - len(words), -1)), 3)
     for readers in (1, 2, 7):
         vocab, corpus = encode_text(source, tmp_path, vocabulary=known, readers=readers)
