@@ -11,11 +11,12 @@ MEASURE = $(if $(CORPUS),--corpus '$(CORPUS)') $(if $(MODELS),--models $(MODELS)
 	$(if $(SIMILARITY),--similarity $(SIMILARITY)) $(WHERE)
 WHERE = $(if $(RESULTS),--results '$(RESULTS)') $(if $(QUICK),--quick) $(FLAGS)
 
-.PHONY: help demo train test test-faults endurance check fuzz notebook bench bench-compare bench-scaling bench-peers bench-quality roofline clean
+.PHONY: help demo train test test-ray test-faults endurance check fuzz notebook bench bench-compare bench-scaling bench-peers bench-quality roofline clean
 
 help:
 	@echo 'make demo                 set up, train on the built-in sample, evaluate, draw pictures (under a minute)'
 	@echo 'make test                 set up, run the tests'
+	@echo 'make test-ray             set up Ray in an environment of its own, run the tests of training on a cluster'
 	@echo 'make test-faults          the whole matrix of faults: kills, full disks, signals ... (docs/faults.md; half an hour)'
 	@echo 'make endurance MINUTES=30 one long run whose workers are killed: does anything grow?'
 	@echo 'make train CORPUS=text8   train on text8 or a file; more flags in FLAGS="--epochs 3 --dim 200", OUT=results/mine'
@@ -39,6 +40,9 @@ train: $(VENV)/ready
 
 test: $(VENV)/ready-test
 	$(BIN)/python -m pytest
+
+test-ray: $(VENV)-ray/ready
+	$(VENV)-ray/bin/python -m pytest tests/test_cluster.py
 
 test-faults: $(VENV)/ready-test
 	$(BIN)/python -m pytest -m faults --faults --faults_results '$(or $(RESULTS),benchmarks/results)'
@@ -77,7 +81,7 @@ roofline: $(VENV)/ready
 	$(BIN)/python benchmarks/roofline.py $(MEASURE)
 
 clean:
-	rm -rf $(VENV) $(VENV)-peers build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .benchmarks results/demo results/quick \
+	rm -rf $(VENV) $(VENV)-peers $(VENV)-ray build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .benchmarks results/demo results/quick \
 		results/bench-*
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
 
@@ -114,4 +118,10 @@ $(VENV)-peers/ready:
 	@$(VENV)-peers/bin/python -m pip install --quiet --disable-pip-version-check gensim==4.4.0
 	@$(VENV)-peers/bin/python -m pip install --quiet --disable-pip-version-check --no-binary fasttext fasttext==0.9.3 || \
 		echo 'fastText could not be built (it needs a C++17 compiler): benchmarks leave it out; to try again: make clean'
+	@touch $@
+
+$(VENV)-ray/ready: pyproject.toml
+	@test -x $(VENV)-ray/bin/python || $(PYTHON) -m venv $(VENV)-ray
+	@echo 'installing Ray (240 MB) into $(VENV)-ray'
+	@$(VENV)-ray/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[test,ray]'
 	@touch $@

@@ -236,11 +236,11 @@ def simulate(
         lr_min=settings.lr_min,
         total_words=len(corpus) * epochs,
         words_before=0,
-        n_workers=workers if damping == "following" else 1,
+        all_workers=workers if damping == "following" else 1,
     )
     shared: dict[str, AnyArray] = {
         "W": np.stack([trained.W_in, trained.W_out], axis=1).reshape(-1, trained.embed_dim),
-        "progress": np.zeros(workers, np.int64),
+        "progress": np.zeros(workers + 1, np.int64),
         "keep": keep_probabilities(vocab.counts, SAMPLE, RULE),
         "noise": noise_table(vocab.counts),
     }

@@ -13,6 +13,7 @@ from parw2v.progress import (
     CheckpointFailed,
     EpochEnd,
     Finished,
+    NodeJoined,
     Progress,
     Report,
     Started,
@@ -65,6 +66,10 @@ def sentence(report: Report) -> str | None:
             return text + (f", from word {report.done_words:,} on" if report.done_words else "")
         case EpochEnd():
             return f"epoch {report.epoch + 1}/{report.epochs}: loss {report.loss:.4f}"
+        case WorkerReplaced(pid=0):
+            return f"node {report.cause}; its blocks are trained again"
+        case NodeJoined():
+            return f"node {report.name} joined with {plural(report.n_workers, 'worker')}"
         case WorkerReplaced():
             return f"worker {report.worker} (pid {report.pid}) {report.cause}; replaced, its block is trained again"
         case CheckpointFailed():

@@ -6,27 +6,27 @@ for a disk. It never touches text, and reads the matrices only to copy them.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
-from parw2v.arraytypes import FloatArray
 from parw2v.blas import blas_path
 from parw2v.checkpoint import RunState, Tally, finished_settings, save_checkpoint
 from parw2v.config import TrainSettings
 from parw2v.corpus import BlockPlan
+from parw2v.crew import AnyCrew, Joined
 from parw2v.errors import DivergedError, Parw2vError, WorkerError
 from parw2v.ledger import Block, Ledger
 from parw2v.memory import memory_in_use, own_peak_memory
 from parw2v.model import Word2Vec
-from parw2v.pool import Death, Pool, Result
+from parw2v.pool import Death, Result
 from parw2v.progress import (
     CheckpointFailed,
     CheckpointSaved,
@@ -34,6 +34,7 @@ from parw2v.progress import (
     Finished,
     Logged,
     LossPoint,
+    NodeJoined,
     Progress,
     Report,
     Started,
@@ -41,7 +42,6 @@ from parw2v.progress import (
     WorkerReplaced,
 )
 from parw2v.schedule import learning_rate
-from parw2v.shared import SharedArrays
 from parw2v.worker import BlockResult, BlockTask
 
 _LOOK_SECONDS = 0.2
@@ -74,8 +74,6 @@ class Run:
         Raw words of all epochs.
     kept_share : float
         Share of them that subsampling is expected to keep.
-    memory : int
-        Bytes that all processes will take together, about.
     checkpoint_dir : Path or None
     stop : Event
         Set by whoever wants the run to end soon.
@@ -88,7 +86,6 @@ class Run:
     lr: float
     total_words: int
     kept_share: float
-    memory: int
     checkpoint_dir: Path | None
     stop: threading.Event = field(default_factory=threading.Event)
 
@@ -111,11 +108,11 @@ class Run:
 class Coordinator:
     """One stretch of a run, between starting the workers and ending them."""
 
-    def __init__(self, run: Run, shared: SharedArrays, pool: Pool, writer: ThreadPoolExecutor) -> None:
-        self.run, self.shared, self.pool, self.writer = run, shared, pool, writer
+    def __init__(self, run: Run, crew: AnyCrew, writer: ThreadPoolExecutor) -> None:
+        self.run, self.crew, self.writer = run, crew, writer
         self.state = run.state
         self.ledger = Ledger(run.plan.n_blocks, run.settings.epochs, done=run.state.next_task)
-        self.words_of_worker = [0] * run.settings.n_workers
+        self.words_of_worker: defaultdict[int, int] = defaultdict(int)
         # The loss of each epoch under way; blocks of the next may finish, all of them even, before the last of this one.
         self.epoch = self.ledger.issued // self.ledger.n_blocks
         self.epochs = {self.epoch: self.state.epoch}
@@ -132,10 +129,10 @@ class Coordinator:
 
     def reports(self) -> Iterator[Report]:
         """Do the work, yielding what there is to say; the model holds the vectors when it ends, however it ends."""
-        workers = self.run.settings.n_workers
-        yield Started(self.run.total_words, self.state.raw_words, workers, blas_path(), self.run.memory)
-        while len(self.pool.free()) < workers:  # starting is not training: the clock starts after it
-            for event in self.pool.wait(_LOOK_SECONDS):
+        workers, memory = self.crew.n_workers, self.crew.estimate.total
+        yield Started(self.run.total_words, self.state.raw_words, workers, blas_path(), memory)
+        while not self.crew.is_ready:  # starting is not training: the clock starts after it
+            for event in self.crew.wait(_LOOK_SECONDS):
                 if isinstance(event, Death):
                     yield self._replaced(event)
             self._look_at_memory()
@@ -150,11 +147,13 @@ class Coordinator:
                         yield Stopped(self.run.checkpoint_dir, self.state.raw_words)
                         return
                 self._hand_out()
-                for event in self.pool.wait(_LOOK_SECONDS):
+                for event in self.crew.wait(_LOOK_SECONDS):
                     if isinstance(event, Result):
                         yield from self._finished_block(event)
                     elif isinstance(event, Death):
                         yield self._replaced(event)
+                    elif isinstance(event, Joined):
+                        yield NodeJoined(event.name, event.n_workers)
                 yield from self._saved()
                 if time.perf_counter() - last_look >= _LOOK_SECONDS:
                     last_look = time.perf_counter()
@@ -166,7 +165,8 @@ class Coordinator:
         except DivergedError:
             raise
         except WorkerError as error:
-            self._take_over()
+            with contextlib.suppress(WorkerError):  # there may be nobody left to take over from
+                self._take_over()
             raise WorkerError(f"{error}.{self._kept()}") from error
         except BaseException:  # Ctrl-C, or the consumer went away: what was learnt is the caller's
             self._take_over()
@@ -178,7 +178,7 @@ class Coordinator:
         loss = state.loss_history[-1].loss
         stretch = seconds - self.clock.seconds_before
         memory, before = self.peak_memory, state.words_before
-        restarts, again = self.pool.restarts, self.ledger.again
+        restarts, again = self.crew.restarts, self.ledger.again
         yield Finished(
             state.raw_words, state.kept_words, seconds, stretch, loss, memory, self.ledger.done, restarts, again, before
         )
@@ -191,16 +191,16 @@ class Coordinator:
         A worker has one block to train and one to go on with, so that it never waits for this process; not at the end of
         an epoch, where a block in waiting would keep another worker from it.
         """
-        near_end = self.ledger.left_in_epoch <= 2 * self.run.settings.n_workers
-        for worker in self.pool.free(depth=1 if near_end else 2):
+        near_end = self.ledger.left_in_epoch <= 2 * self.crew.n_workers
+        for worker in self.crew.free(depth=1 if near_end else 2):
             block = self.ledger.lease(only_returned=self._checkpoint_due())
             if block is None:
                 return
-            self.pool.submit(worker, BlockTask(*block, worker))
+            self.crew.submit(worker, BlockTask(*block, worker))
 
     def _replaced(self, death: Death) -> WorkerReplaced:
         """Take a dead worker's unfinished blocks back; its slot has no other writer until the next is given out."""
-        self.shared["progress"][death.worker] = self.words_of_worker[death.worker]
+        self.crew.set_words(death.worker, self.words_of_worker[death.worker])
         for task in death.tasks:
             self.ledger.give_back(Block(task.epoch, task.block))
         return WorkerReplaced(death.worker, death.pid, death.cause)
@@ -225,7 +225,7 @@ class Coordinator:
         while (tally := self.epochs.get(self.epoch)) and tally.blocks == self.ledger.n_blocks:  # in order
             del self.epochs[self.epoch]
             self.epoch += 1
-            yield EpochEnd(self.epoch - 1, self.run.settings.epochs, tally.loss, self._vectors)
+            yield EpochEnd(self.epoch - 1, self.run.settings.epochs, tally.loss, self.crew.vectors)
 
     def _logged(self, epoch: int) -> Logged:
         state = self.state
@@ -263,7 +263,7 @@ class Coordinator:
             epoch=dataclasses.replace(self.epochs.get(self.ledger.issued // self.ledger.n_blocks, Tally())),
             stretch=dataclasses.replace(self.state.stretch),
         )
-        copy = self._vectors()
+        copy = self.crew.vectors()
         self.saving_words = state.raw_words
         self.saving = self.writer.submit(
             self._write, self.run.checkpoint_dir, self.run.model.with_vectors(*copy), state
@@ -292,20 +292,15 @@ class Coordinator:
             else:
                 raise error
 
-    def _vectors(self) -> tuple[FloatArray, FloatArray]:
-        """Copies of W_in and W_out as they are now, (V, D) float32 each."""
-        W = self.shared["W"]
-        return W[0::2].copy(), W[1::2].copy()
-
     def _take_over(self) -> None:
         """Give the model the vectors as they are now."""
         model = self.run.model
-        model.W_in, model.W_out = self._vectors()
+        model.W_in, model.W_out = self.crew.vectors()
         model.forget_units()
         model.settings = self.state.identity
 
     def _check_finite(self) -> None:
-        if not np.isfinite(self.shared["W"]).all():
+        if not self.crew.is_finite():
             raise self._diverged(math.nan)
 
     def _diverged(self, loss: float) -> DivergedError:
@@ -326,7 +321,7 @@ class Coordinator:
 
     def _progress(self) -> Progress:
         total = self.run.total_words
-        done = self.clock.words_before + int(self.shared["progress"].sum())
+        done = self.clock.words_before + self.crew.words
         speed = self.clock.words_per_second(done)
         left = (total - done) / speed if speed else math.inf
         loss = self.state.stretch.loss or (self.state.loss_history[-1].loss if self.state.loss_history else None)
@@ -337,7 +332,7 @@ class Coordinator:
         if at_once or time.perf_counter() - self.last_memory_look >= 5:
             self.last_memory_look = time.perf_counter()
             # Reading the text came before there were workers: it may have taken more.
-            self.peak_memory = max(self.peak_memory, memory_in_use(self.pool.pids), own_peak_memory())
+            self.peak_memory = max(self.peak_memory, memory_in_use(self.crew.pids), own_peak_memory())
 
 
 class _Clock:

@@ -93,11 +93,20 @@ class CheckpointFailed:
 
 @dataclass(frozen=True)
 class WorkerReplaced:
-    """A worker died; another has taken its place and trains its block again."""
+    """A worker died; another has taken its place and trains its block again. On a cluster, perhaps a whole node."""
 
     worker: int
     pid: int
+    """0 for a node."""
     cause: str
+
+
+@dataclass(frozen=True)
+class NodeJoined:
+    """Another machine of a cluster takes part."""
+
+    name: str
+    n_workers: int
 
 
 @dataclass(frozen=True)
@@ -135,5 +144,14 @@ class Finished:
 
 
 Report: TypeAlias = (
-    Started | Progress | Logged | EpochEnd | CheckpointSaved | CheckpointFailed | WorkerReplaced | Stopped | Finished
+    Started
+    | Progress
+    | Logged
+    | EpochEnd
+    | CheckpointSaved
+    | CheckpointFailed
+    | WorkerReplaced
+    | NodeJoined
+    | Stopped
+    | Finished
 )

@@ -17,27 +17,22 @@ import dataclasses
 import threading
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import numpy as np
-
-from parw2v.blas import worker_environment
 from parw2v.checkpoint import RunState, load_checkpoint, state_of_finished
+from parw2v.cluster.settings import Cluster
 from parw2v.config import TrainSettings
 from parw2v.coordinator import Coordinator, Run
 from parw2v.corpus import BlockPlan, Corpus, on_disk
+from parw2v.crew import AnyCrew, Crew, Work
 from parw2v.errors import CorpusError, ModelError, SettingsError
-from parw2v.estimate import Estimate
 from parw2v.model import Word2Vec
-from parw2v.pool import Pool
 from parw2v.progress import EpochEnd, Finished, LossPoint, Report
-from parw2v.sampling import NOISE_TABLE_SIZE, keep_probabilities, noise_table
+from parw2v.sampling import keep_probabilities
 from parw2v.schedule import learning_rate
-from parw2v.shared import ArraySpecs, SharedArrays, bytes_of
 from parw2v.vocabulary import Vocabulary
-from parw2v.worker import WorkerSetup
 
 EpochCallback: TypeAlias = Callable[[int, float, Callable[[], Word2Vec]], object]
 """Called at the end of an epoch, see `Trainer.train`."""
@@ -69,6 +64,9 @@ class Trainer:
         were: the learning rate goes on where it would stand if there had been so many from the start. After a finished
         run it thus rises once, and falls to the floor again.
 
+    cluster : Cluster, optional
+        Train on the machines of a Ray cluster instead of this one; ``settings.workers`` are those of each machine.
+
     Attributes
     ----------
     loss_history : list of LossPoint
@@ -89,6 +87,7 @@ class Trainer:
         settings: TrainSettings | None = None,
         checkpoint_dir: str | Path | None = None,
         resume: bool | Word2Vec = False,
+        cluster: Cluster | None = None,
     ) -> None:
         settings = settings or TrainSettings()
         if n_epochs is not None:
@@ -99,6 +98,7 @@ class Trainer:
             raise CorpusError(f"the corpus has {len(corpus)} words of the vocabulary; nothing can be learnt from it")
         if resume and checkpoint_dir is None and not isinstance(resume, Word2Vec):
             raise SettingsError("resume needs checkpoint_dir, or the model of a finished run")
+        self.cluster = cluster
         self.model, self.vocab, self.corpus, self.settings = model, vocab, corpus, settings
         self.lr = settings.learning_rate(model.objective)
         self.checkpoint_dir = None if checkpoint_dir is None else Path(checkpoint_dir)
@@ -205,8 +205,6 @@ class Trainer:
         """Train, yielding reports; see `parw2v.progress`. Close it to end the run early."""
         settings, model = self.settings, self.model
         keep = keep_probabilities(self.vocab.counts, settings.sample, settings.sample_rule)
-        specs = _shared_arrays(len(model), model.embed_dim, settings.n_workers)
-        need = Estimate(bytes_of(specs), model.W_in.nbytes + model.W_out.nbytes, settings.n_workers)
         run = Run(
             model,
             self.state,
@@ -215,42 +213,37 @@ class Trainer:
             lr=self.lr,
             total_words=self.total_words,
             kept_share=float((keep * self.vocab.counts).sum()) / self.vocab.total,
-            memory=need.total,
             checkpoint_dir=self.checkpoint_dir,
             stop=self._stop,
         )
         if self.state.next_task >= run.n_tasks:
             raise SettingsError("this Trainer has finished its epochs; make a new one to train the model further")
-        need.check()
-        with on_disk(self.corpus) as corpus, SharedArrays(specs) as shared:
-            shared["W"][0::2], shared["W"][1::2] = model.W_in, model.W_out
-            shared["keep"][...], shared["noise"][...] = keep, noise_table(self.vocab.counts)
-            setup = WorkerSetup(
-                ticket=shared.ticket,
-                corpus_path=str(corpus.path),
-                plan=run.plan,
-                objective=model.objective,
-                negatives=model.n_negatives,
-                radius=settings.window,
-                batch_size=settings.step_words,
-                lr=run.lr,
-                lr_min=settings.lr_min,
-                total_words=run.total_words,
+        with on_disk(self.corpus) as corpus, ThreadPoolExecutor(1) as writer:
+            work = Work(
+                settings,
+                run.plan,
+                self.vocab.counts,
+                keep,
+                model.embed_dim,
+                model.objective,
+                model.n_negatives,
+                corpus.path,
+                run.lr,
+                run.total_words,
                 words_before=self.state.raw_words,
-                n_workers=settings.n_workers,
+                all_workers=settings.n_workers,
             )
-            environment = worker_environment()
-            pool = Pool(
-                "parw2v.worker:prepare",
-                settings.n_workers,
-                setup,
-                environment,
-                settings.max_restarts,
-                settings.hang_timeout,
-                sign_of_life=lambda worker: int(shared["progress"][worker]),
-            )
-            with pool, ThreadPoolExecutor(1) as writer:
-                yield from Coordinator(run, shared, pool, writer).reports()
+            with self._crew(work) as crew:
+                yield from Coordinator(run, crew, writer).reports()
+
+    def _crew(self, work: Work) -> AbstractContextManager[AnyCrew]:
+        """Who trains: the workers of this machine, or those of a cluster."""
+        model = self.model
+        if self.cluster is None:
+            return Crew(work, model.W_in, model.W_out)
+        from parw2v.cluster.driver import ClusterCrew
+
+        return ClusterCrew(work, model.W_in, model.W_out, self.cluster)
 
 
 class _Snapshot:
@@ -270,24 +263,3 @@ class _Snapshot:
 
     def close(self) -> None:
         self._closed = True
-
-
-def check_memory(n_words: int, dim: int, n_workers: int) -> None:
-    """Whether there is room for a model of that size and for training it; to be found out before the model is made.
-
-    Raises
-    ------
-    MemoryLimitError
-    """
-    vectors = 2 * n_words * dim * np.dtype(np.float32).itemsize
-    Estimate(bytes_of(_shared_arrays(n_words, dim, n_workers)), 2 * vectors, n_workers).check()
-
-
-def _shared_arrays(n_words: int, dim: int, n_workers: int) -> ArraySpecs:
-    """The parameters, the workers' counters, and the two sampling tables."""
-    return {
-        "W": ((2 * n_words, dim), np.float32),
-        "progress": ((n_workers,), np.int64),
-        "keep": ((n_words,), np.float32),
-        "noise": ((NOISE_TABLE_SIZE,), np.int32),
-    }

@@ -5,8 +5,9 @@ The loop below is the only one that runs for every batch. It reads and writes sh
 W
     W_in and W_out in turn, row by row (see `SkipGram`). All workers read and write all rows, without locks.
 progress
-    (workers,) int64, raw words trained. Each worker writes its own slot; all read all, for the learning rate. A slot
-    read while it is written holds the old or the new count, a few thousand words apart: the rate does not notice.
+    (workers + 1,) int64, raw words trained. Each worker writes its own slot, the last is that of all other machines; all
+    read all, for the learning rate. A slot read while it is written holds the old or the new count, a few thousand words
+    apart: the rate does not notice.
 keep, noise
     Sampling tables, read only.
 """
@@ -20,6 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from parw2v.arraytypes import TokenArray
 from parw2v.batching import make_batches
 from parw2v.corpus import BlockPlan, Corpus
 from parw2v.errors import CorpusError
@@ -39,6 +41,8 @@ class BlockTask(NamedTuple):
     epoch: int
     block: int
     worker: int
+    tokens: TokenArray | None = None
+    """(n,) int32, where the corpus cannot be read from here."""
 
 
 class BlockResult(NamedTuple):
@@ -57,7 +61,7 @@ class WorkerSetup:
     """All that a worker needs to know, in plain values."""
 
     ticket: Ticket
-    corpus_path: str
+    corpus_path: str | None
     plan: BlockPlan
     objective: str
     negatives: int
@@ -68,20 +72,22 @@ class WorkerSetup:
     total_words: int
     words_before: int
     """Raw words trained before this run, where it continues an earlier one."""
-    n_workers: int
+    all_workers: int
+    """How many train the same rows at once, on all machines."""
 
 
 def prepare(setup: WorkerSetup) -> Callable[[BlockTask], BlockResult]:
     """Attach to the shared arrays and return the function that trains one block."""
     shared, memory = attach(setup.ticket)
-    corpus = Corpus(path=Path(setup.corpus_path))
+    corpus = Corpus(path=Path(setup.corpus_path)) if setup.corpus_path else None
     layout = Layout.of_batch(setup.radius, setup.batch_size)
     kernel = KERNELS[setup.objective](shared["W"], layout=layout, negatives=setup.negatives)
     progress, n_words = shared["progress"], len(shared["keep"])
 
     def train(task: BlockTask) -> BlockResult:
         seed = np.random.SeedSequence(setup.plan.seed, spawn_key=(task.epoch, task.block))
-        tokens = corpus.read_block(setup.plan, task.epoch, task.block)
+        tokens = corpus.read_block(setup.plan, task.epoch, task.block) if corpus else task.tokens
+        assert tokens is not None
         if len(tokens) and int(np.maximum(tokens, ~tokens).max()) >= n_words:
             raise CorpusError("the corpus holds ids beyond the vocabulary; encode it with the model's own")
         batches = make_batches(
@@ -93,7 +99,7 @@ def prepare(setup: WorkerSetup) -> Callable[[BlockTask], BlockResult]:
             n_noise=kernel.n_noise,
             noise_groups=kernel.noise_groups(setup.lr),
             predicts_contexts=kernel.predicts_contexts,
-            workers=setup.n_workers,
+            workers=setup.all_workers,
             most=kernel.safe_occurrences(setup.lr),
         )
         loss_sum = loss_count = 0.0

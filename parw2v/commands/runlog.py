@@ -9,7 +9,16 @@ from pathlib import Path
 from typing import IO, Any
 
 from parw2v.errors import Parw2vError
-from parw2v.progress import CheckpointFailed, CheckpointSaved, EpochEnd, Logged, Report, Stopped, WorkerReplaced
+from parw2v.progress import (
+    CheckpointFailed,
+    CheckpointSaved,
+    EpochEnd,
+    Logged,
+    NodeJoined,
+    Report,
+    Stopped,
+    WorkerReplaced,
+)
 
 
 class RunLog:
@@ -56,6 +65,8 @@ class RunLog:
                 self.write("checkpoint_failed", reason=report.reason, words=report.done_words)
             case WorkerReplaced():
                 self.write("worker_replaced", worker=report.worker, pid=report.pid, cause=report.cause)
+            case NodeJoined():
+                self.write("node_joined", name=report.name, workers=report.n_workers)
             case Stopped():
                 self.write("stopped", words=report.done_words)
             case _:

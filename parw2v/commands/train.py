@@ -19,6 +19,7 @@ from typing import Any
 from parw2v.arguments import EXIT_INTERRUPTED, setting_flags, train_settings
 from parw2v.cache import CorpusCache, corpus_key, default_directory
 from parw2v.checkpoint import remove_checkpoints
+from parw2v.cluster.settings import Cluster
 from parw2v.commands.configfile import save_config
 from parw2v.commands.evaluator import Evaluator
 from parw2v.commands.runlog import RunLog
@@ -34,13 +35,14 @@ from parw2v.commands.texts import (
 from parw2v.config import OBJECTIVES, TrainSettings
 from parw2v.console import duration, show_progress
 from parw2v.corpus import Corpus, encode_text
-from parw2v.errors import Parw2vError
+from parw2v.crew import check_memory
+from parw2v.errors import Parw2vError, SettingsError
 from parw2v.files import exclusive
 from parw2v.memory import own_peak_memory
 from parw2v.model import Word2Vec, check_shape, npz_path
 from parw2v.progress import Finished
 from parw2v.scratch import ScratchDirectory
-from parw2v.trainer import Trainer, check_memory
+from parw2v.trainer import Trainer
 from parw2v.vocabulary import Vocabulary
 
 EXAMPLES = """\
@@ -106,6 +108,17 @@ def add_train_flags(parser: argparse.ArgumentParser) -> None:
     names = ("epochs", "lr", "lr_min", "batch_size", "sample", "sample_rule", "seed", "workers")
     setting_flags(training, *names, "max_restarts", "hang_timeout")
 
+    cluster = parser.add_argument_group("cluster")
+    cluster.add_argument(
+        "--ray",
+        metavar="ADDRESS",
+        help="train on the machines of this Ray cluster, auto for the one this machine belongs to; --workers are those of "
+        "each machine",
+    )
+    cluster.add_argument(
+        "--nodes", type=int, metavar="N", help="machines to use, and to wait for (default: all, and those that join)"
+    )
+
     output = parser.add_argument_group("output")
     output.add_argument(
         "--out", type=Path, default=Path("results/model"), metavar="PATH", help="where the model goes, as PATH.npz"
@@ -143,6 +156,7 @@ def run_train(arguments: argparse.Namespace) -> int:
     settings = train_settings(arguments)
     base = base_model(arguments)
     check_shape(arguments.dim, arguments.neg, arguments.model)
+    cluster = _cluster(arguments)
     out = npz_path(arguments.out)
     if out.is_dir():
         raise Parw2vError(f"{out}: is a directory; choose another --out")
@@ -165,7 +179,9 @@ def run_train(arguments: argparse.Namespace) -> int:
         vocab, base = model.vocab, None
         if line:
             _say(arguments, line)
-        trainer = Trainer(model, vocab, corpus, settings=settings, checkpoint_dir=checkpoints, resume=resume)
+        trainer = Trainer(
+            model, vocab, corpus, settings=settings, checkpoint_dir=checkpoints, resume=resume, cluster=cluster
+        )
         _say_start(arguments, trainer)
         all_settings = _settings_record(arguments, settings, trainer)
         log.write("start", settings=all_settings, vocabulary=len(vocab), corpus_words=len(corpus))
@@ -206,6 +222,18 @@ def run_train(arguments: argparse.Namespace) -> int:
         )
         _say_where(arguments, path, found)
     return 0
+
+
+def _cluster(arguments: argparse.Namespace) -> Cluster | None:
+    """Where ``--ray`` says to train; found out first whether Ray is there."""
+    if arguments.ray is None:
+        if arguments.nodes is not None:
+            raise SettingsError("--nodes is for a cluster; give its address with --ray")
+        return None
+    from parw2v.cluster.access import imported_ray
+
+    imported_ray()
+    return Cluster(arguments.ray, arguments.nodes)
 
 
 def _saved(model: Word2Vec, out: Path) -> Path:

@@ -1,0 +1,389 @@
+"""All nodes of a Ray cluster as one crew: leases their blocks, runs the rounds, notices who is lost and who is new.
+
+Rounds overlap with training. In round t a node takes in what round t - 2 came to, trains, and tells its changes; while
+those travel and are combined, it is in round t + 1 already. Everything goes through Ray's object store, and each
+node combines a range of the rows: no change of more than 100 KB passes through the driver.
+
+A block counts as done when every node has taken in a round that held it. When a node is lost, those of its blocks that
+do not count are given out again; changes of rare words, which are told seldom, that it made in blocks that count are lost.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import math
+import time
+from collections import deque
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from parw2v.arraytypes import FloatArray, TokenArray
+from parw2v.cluster.access import as_ours, connect, imported_ray
+from parw2v.cluster.actor import BESIDE
+from parw2v.cluster.node import Answer, Order
+from parw2v.cluster.recruiting import Recruiting
+from parw2v.cluster.rounds import Combined, Member, Round
+from parw2v.cluster.settings import Cluster
+from parw2v.cluster.sync import OutOfStepError, words_due
+from parw2v.corpus import Corpus
+from parw2v.crew import Joined, Work
+from parw2v.errors import WorkerError
+from parw2v.estimate import Estimate
+from parw2v.ledger import Block
+from parw2v.pool import Death, Result
+from parw2v.worker import BlockTask
+
+_START_SECONDS = 300.0
+"""For the first nodes to appear and start; Ray may have to copy an environment to them."""
+
+
+class ClusterCrew:
+    """A crew of many nodes, for a `Coordinator` like any other; its workers are the nodes.
+
+    Parameters
+    ----------
+    work : Work
+        ``settings.workers`` are those of each node; as many as it has CPUs if not told.
+    W_in, W_out : (V, D) float32
+        To start from.
+    cluster : Cluster
+    """
+
+    def __init__(self, work: Work, W_in: FloatArray, W_out: FloatArray, cluster: Cluster) -> None:
+        self._ray = imported_ray()
+        self._work, self._cluster = work, cluster
+        self._recruiting = Recruiting(self._ray, work, W_in, W_out, cluster)
+        self._corpus = Corpus(path=work.corpus_path)
+        self._members: dict[int, Member] = {}
+        self._events: list[Result | Death | Joined] = []
+        self._number = 0
+        self._open: deque[Round] = deque()
+        self._combined: deque[Combined] = deque()
+        self._words_of_lost = 0
+        self._restarts = 0
+        self._connected = False
+        self.estimate = Estimate(0, W_in.nbytes + W_out.nbytes, 0)
+
+    # ------------------------------------------------------------------------------------------ start and end
+
+    def __enter__(self) -> ClusterCrew:
+        self._connected = connect(self._ray, self._cluster.address)
+        try:
+            self._take_on_first()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        actors = [member.actor for member in (*self._members.values(), *self._recruiting.pending)]
+        closing = [actor.close.remote() for actor in actors]
+        with contextlib.suppress(Exception):
+            self._ray.wait(closing, num_returns=len(closing), timeout=5)
+        for actor in actors:
+            with contextlib.suppress(Exception):
+                self._ray.kill(actor)
+        if self._connected:
+            self._ray.shutdown()
+
+    def _take_on_first(self) -> None:
+        """Wait for as many nodes as are wanted, or for all there are."""
+        wanted = self._cluster.nodes or 1
+        deadline = time.monotonic() + _START_SECONDS
+        while len(self._members) < wanted or (self._recruiting.pending and self._cluster.nodes is None):
+            self._take_on(self._recruiting.arrived(self._members.values(), timeout=0.2))
+            if time.monotonic() > deadline:
+                raise WorkerError(
+                    f"{len(self._members)} of {wanted} nodes started within {_START_SECONDS:.0f} s; "
+                    "see ray status, or ask for fewer with --nodes"
+                )
+
+    def _take_on(self, arrived: list[Member]) -> None:
+        """Give nodes that have started the state of the others, and make them some of them."""
+        for member in arrived:
+            if self._members:
+                self._settle()
+                other = next(iter(self._members.values()))
+                self._ray.get(member.actor.start_anew.remote(other.actor.state.remote()))
+                self._events.append(Joined(member.name, member.n_workers))
+            self._members[member.number] = member
+
+    # ------------------------------------------------------------------------------------------ what a coordinator asks
+
+    @property
+    def n_workers(self) -> int:
+        return sum(member.n_workers for member in self._members.values())
+
+    @property
+    def is_ready(self) -> bool:
+        return bool(self._members)
+
+    @property
+    def pids(self) -> list[int]:
+        return []
+
+    @property
+    def restarts(self) -> int:
+        """Nodes lost and workers replaced so far."""
+        return self._restarts
+
+    @property
+    def words(self) -> int:
+        return self._words_of_lost + sum(member.words for member in self._members.values())
+
+    def set_words(self, worker: int, words: int) -> None:
+        """Nothing to do: the words of a lost node are counted here."""
+
+    def free(self, depth: int = 1) -> list[int]:
+        """Nodes with room for blocks, each as often as it has."""
+        lanes = []
+        for member in self._members.values():
+            ahead = math.ceil(2 * max(self._quota(member), member.round_words) / self._block_words) if depth > 1 else 0
+            room = depth * member.n_workers + ahead - member.n_unfinished
+            lanes += [(i, member.number) for i in range(room)]
+        return [number for _, number in sorted(lanes)]
+
+    def submit(self, worker: int, task: BlockTask) -> None:
+        """Give a node one more block."""
+        member, block = self._members[worker], Block(task.epoch, task.block)
+        member.given.append(block)
+        member.leased[block] = None
+
+    def wait(self, timeout: float) -> list[Result | Death | Joined]:
+        """Take the rounds forward; what has happened within `timeout` seconds."""
+        self._take_on(self._recruiting.arrived(self._members.values(), timeout=0))
+        while len(self._open) < 2 and any(member.leased for member in self._members.values()):
+            busy = any(member.n_unfinished for member in self._members.values())
+            due = words_due(self._number + 1, self._n_words) if busy else self._n_words
+            self._order(tell=due if self._has_others else 0)
+        self._close(timeout)
+        events, self._events = self._events, []
+        return events
+
+    def vectors(self) -> tuple[FloatArray, FloatArray]:
+        """Copies of W_in and W_out, (V, D) float32 each: what all agree on if no block is out, else one node's."""
+        if not any(member.leased for member in self._members.values()):
+            self._settle()
+        W: FloatArray = self._ray.get(next(iter(self._members.values())).actor.vectors.remote())
+        return W[0::2].copy(), W[1::2].copy()
+
+    def is_finite(self) -> bool:
+        return all(bool(np.isfinite(W).all()) for W in self.vectors())
+
+    # ------------------------------------------------------------------------------------------ rounds
+
+    @property
+    def _has_others(self) -> bool:
+        """Whether a node has anybody to tell."""
+        return len(self._members) > 1
+
+    @property
+    def _n_words(self) -> int:
+        return len(self._work.counts)
+
+    @property
+    def _block_words(self) -> int:
+        return -(-self._work.plan.n_words // self._work.plan.n_blocks)
+
+    def _quota(self, member: Member) -> float:
+        """Raw words of a round that a node is to train: its share by speed, so that all end together."""
+        known = [other.speed for other in self._members.values() if other.speed]
+        usual = sum(known) / len(known) if known else 1.0
+        speeds = {other.number: other.speed or usual for other in self._members.values()}
+        return self._cluster.sync_words * speeds[member.number] / sum(speeds.values())
+
+    def _order(self, *, tell: int, train: bool = True) -> None:
+        """Order a round of every node: take in what the oldest one closed came to, train, tell."""
+        takes_in = self._combined.popleft() if self._combined else None
+        taken = takes_in.shards if takes_in else []
+        self._number += 1
+        opened = Round(self._number, {}, {}, {}, takes_in, tells=tell > 0)
+        everyone, n_shards = self.words, len(self._members)
+        for member in self._members.values():
+            with_tokens = not member.reads_corpus
+            tokens = [self._ray.put(self._tokens(block)) for block in member.given] if with_tokens else []
+            order = Order(
+                number=opened.number,
+                blocks=member.given,
+                with_tokens=with_tokens,
+                takes_in=takes_in.number if takes_in else 0,
+                n_words=int(self._quota(member)) if train else 0,
+                tell_words=tell,
+                n_shards=n_shards,
+                words_elsewhere=everyone - member.words,
+            )
+            opened.given[member], member.given = member.given, []
+            called = member.actor.round.options(num_returns=1 + n_shards).remote(order, *tokens, *taken)
+            opened.answers[member], opened.shards[member] = called[0], called[1:]
+        self._open.append(opened)
+
+    def _tokens(self, block: Block) -> TokenArray:
+        return self._corpus.read_block(self._work.plan, *block)
+
+    def _close(self, timeout: float) -> None:
+        """Take the answers to the oldest open round, if all are there within `timeout` seconds."""
+        if not self._open:
+            time.sleep(min(timeout, 0.01))
+            return
+        oldest = self._open[0]
+        waiting = list(oldest.answers.values())
+        late = self._ray.wait(waiting, num_returns=len(waiting), timeout=timeout, fetch_local=False)[1]
+        if late:
+            self._notice_hangs(oldest, late)
+            return
+        self._open.popleft()
+        is_whole = True
+        for member in list(oldest.answers):
+            is_whole &= self._took(member, oldest)
+        if not self._members:
+            raise WorkerError("no node is left; start some, and go on with --resume")
+        if not is_whole:
+            self._regroup(oldest.takes_in)
+            return
+        if oldest.takes_in:
+            self._count(oldest.takes_in)
+        if not self._has_others and not self._held():  # nobody else has to know
+            [member] = self._members.values()
+            self._count(Combined(0, [], [(member, block) for block in member.told]))
+            member.told = []
+        if oldest.tells:
+            told = {member: shards for member, shards in oldest.shards.items() if member in oldest.answers}
+            self._combine(oldest.number, told)
+
+    def _took(self, member: Member, one: Round) -> bool:
+        """Note a node's answer; False if it could not carry out the order, for lack of what it was to take in."""
+        errors = self._ray.exceptions
+        carried_out = True
+        try:
+            answer: Answer = self._ray.get(one.answers[member])
+        except errors.RayTaskError as error:  # the node lives; it may have lacked what was lost with another
+            if not isinstance(error.cause, errors.RayError | OutOfStepError):
+                raise as_ours(error) from error
+            carried_out = False
+        except errors.RayActorError as error:
+            self._lose(member, f"was lost ({type(error).__name__})")
+        except errors.RayError:
+            carried_out = False
+        else:
+            self._note(member, answer)
+        if not carried_out:
+            member.given = one.given[member] + member.given
+        return carried_out
+
+    def _note(self, member: Member, answer: Answer) -> None:
+        for block, result in answer.results:
+            member.leased[block] = result
+            member.told.append(block)
+        for pid, cause in answer.deaths:
+            self._restarts += 1
+            self._events.append(Death(member.number, pid, f"on {member.name} {cause}", ()))
+        if answer.seconds > 0:
+            now = (answer.words - member.words) / answer.seconds
+            member.speed = now if not member.speed else 0.7 * member.speed + 0.3 * now
+        member.round_words = answer.words - member.words
+        member.words = answer.words
+
+    def _combine(self, number: int, told: dict[Member, list[Any]]) -> None:
+        """Have the changes of a round combined, a range of rows on each node, beside its training."""
+        rule, actors = self._cluster.combine, itertools.cycle(member.actor for member in told)
+        shards = [
+            actor.combine.options(concurrency_group=BESIDE).remote(rule, *parts)
+            for actor, parts in zip(actors, zip(*told.values(), strict=True), strict=False)
+        ]
+        blocks = [(member, block) for member in told for block in member.told]
+        for member in told:
+            member.told = []
+        self._combined.append(Combined(number, shards, blocks))
+
+    def _count(self, held: Combined) -> None:
+        """The blocks that a round held are done, now that all nodes have taken it in."""
+        for member, block in held.blocks:
+            result = member.leased.pop(block, None)
+            if result is not None:
+                member.counted_words += result.raw_words
+                if member.number not in self._members:
+                    self._words_of_lost += result.raw_words
+                self._events.append(Result(member.number, BlockTask(*block, member.number), result))
+
+    def _settle(self) -> None:
+        """Make all nodes agree on all rows, with nothing under way but blocks."""
+        while self._open:
+            self._close(1.0)
+        self._order(tell=self._n_words, train=False)
+        while self._open or self._combined:
+            if not self._open:
+                self._order(tell=0, train=False)
+            self._close(1.0)
+
+    # ------------------------------------------------------------------------------------------ losses
+
+    def _notice_hangs(self, oldest: Round, late: list[Any]) -> None:
+        """Nodes that have not answered for too long are lost, and named."""
+        limit = self._work.settings.hang_timeout
+        if time.monotonic() - oldest.ordered < limit:
+            return
+        for member, answer in list(oldest.answers.items()):
+            if answer in late:
+                self._ray.kill(member.actor)
+                self._lose(member, f"did not answer for {limit:g} s")
+
+    def _lose(self, member: Member, cause: str) -> None:
+        """Go on without a node: what does not count of it goes out again."""
+        if self._members.pop(member.number, None) is None:
+            return
+        self._restarts += 1
+        for opened in self._open:
+            opened.answers.pop(member, None)
+        counts = {block for one in self._held() for holder, block in one.blocks if holder is member}
+        lost = [block for block in member.leased if block not in counts]
+        for block in lost:
+            del member.leased[block]
+        self._words_of_lost += member.counted_words
+        if self._restarts > self._work.settings.max_restarts:
+            raise WorkerError(
+                f"node {member.name} {cause}; {self._restarts} losses are more than the "
+                f"{self._work.settings.max_restarts} a run puts up with"
+            )
+        tasks = tuple(BlockTask(*block, member.number) for block in lost)
+        self._events.append(Death(member.number, 0, f"{member.name} {cause}", tasks))
+
+    def _held(self) -> list[Combined]:
+        """Rounds whose changes are on their way to the nodes."""
+        return [*(one.takes_in for one in self._open if one.takes_in), *self._combined]
+
+    def _regroup(self, missed: Combined | None) -> None:
+        """After changes were lost that some nodes may have and others not: all take over one node's state.
+
+        What the others have told and nobody took in, or not told yet, goes with it: their blocks go out again.
+        """
+        for opened in list(self._open):
+            waiting = list(opened.answers.values())
+            self._ray.wait(waiting, num_returns=len(waiting), timeout=self._work.settings.hang_timeout)
+            for member in list(opened.answers):
+                self._took(member, opened)
+        held = [*self._held(), *([missed] if missed else [])]
+        self._open.clear()
+        self._combined.clear()
+        if not self._members:
+            raise WorkerError("no node is left; start some, and go on with --resume")
+        first, *others = self._members.values()
+        state = first.actor.start_anew.remote(None)
+        self._ray.get([member.actor.start_anew.remote(state) for member in others])
+        done = [(first, block) for block, result in first.leased.items() if result is not None]
+        for member in (
+            *others,
+            *{entry[0] for one in held for entry in one.blocks if entry[0].number not in self._members},
+        ):
+            again = [block for block, result in member.leased.items() if result is not None]
+            for block in again:
+                del member.leased[block]
+            member.told = []
+            tasks = tuple(BlockTask(*block, member.number) for block in again)
+            self._events.append(Death(member.number, 0, f"{member.name} lost work with another node", tasks))
+        first.told = []
+        self._count(Combined(0, [], done))

@@ -1,0 +1,129 @@
+"""Nodes in one process, without Ray: each trains its blocks, and they agree in the end."""
+
+import os
+import signal
+from collections import deque
+
+import numpy as np
+import pytest
+from conftest import workers_of
+
+from parw2v import TrainSettings, Word2Vec
+from parw2v.cluster.node import Node, Order
+from parw2v.cluster.sync import summed, words_due
+from parw2v.corpus import BlockPlan
+from parw2v.crew import Work
+from parw2v.ledger import Block
+from parw2v.sampling import keep_probabilities
+
+
+@pytest.fixture
+def node_of(small, tmp_path):
+    """Makes nodes of one worker; they are closed when the test ends."""
+    vocab, corpus = small
+    path = corpus.save(tmp_path / "corpus.i32").path
+    nodes = []
+
+    def make(*, reads_corpus=True, workers=1):
+        settings = TrainSettings(workers=workers, epochs=2)
+        model = Word2Vec(vocab, 20)
+        keep = keep_probabilities(vocab.counts, settings.sample, settings.sample_rule)
+        plan = BlockPlan(len(corpus), settings.seed)
+        shape = (20, "skipgram", 5, path if reads_corpus else None, 0.025, 2 * len(corpus), 0, 2)
+        nodes.append(Node(Work(settings, plan, vocab.counts, keep, *shape), model.W_in, model.W_out))
+        return nodes[-1]
+
+    make.plan, make.corpus, make.n_words = BlockPlan(len(corpus), 42), corpus, len(vocab)
+    yield make
+    for node in nodes:
+        node.close()
+
+
+def order(blocks=(), *, number=1, takes_in=0, n_words=None, tell=0, elsewhere=0, with_tokens=False, n_shards=1):
+    return Order(number, list(blocks), with_tokens, takes_in, n_words, tell, n_shards, elsewhere)
+
+
+def blocks_of(plan):
+    return [Block(0, i) for i in range(plan.n_blocks)]
+
+
+def test_a_node_trains_its_blocks_and_tells_of_all_rows(node_of):
+    node = node_of()
+    before = node.vectors()
+    answer, [told] = node.round(order(blocks_of(node_of.plan), tell=node_of.n_words))
+    assert sorted(block for block, _ in answer.results) == blocks_of(node_of.plan)
+    assert answer.words == sum(result.raw_words for _, result in answer.results) == len(node_of.corpus)
+    assert np.allclose(before + told, node.vectors(), atol=1e-6)
+    assert np.abs(told).max() > 0.01
+    assert answer.deaths == []
+
+
+def test_tokens_that_come_along_give_the_same_as_reading(node_of):
+    blocks = blocks_of(node_of.plan)
+    reader, receiver = node_of(), node_of(reads_corpus=False)
+    reader.round(order(blocks))
+    tokens = [node_of.corpus.read_block(node_of.plan, *block) for block in blocks]
+    receiver.round(order(blocks, with_tokens=True), *tokens)
+    assert np.array_equal(reader.vectors(), receiver.vectors())
+
+
+def test_a_quota_of_words_ends_a_round_but_not_the_training(node_of):
+    node = node_of()
+    answer, _ = node.round(order(blocks_of(node_of.plan), n_words=100))
+    assert answer.words >= 100
+    results = list(answer.results)
+    while node.n_unfinished:
+        results += node.round(order(n_words=100))[0].results
+    assert sorted(block for block, _ in results) == blocks_of(node_of.plan)
+
+
+def test_nodes_agree_after_rounds(node_of):
+    """As the driver runs them: what is told in a round is taken in two rounds later."""
+    nodes = [node_of(), node_of()]
+    given = [blocks_of(node_of.plan)[i::2] for i in range(2)]
+    on_the_way, results, number = deque(), [], 0
+    while not number or on_the_way:
+        number += 1
+        done = number > 1 and not any(node.n_unfinished for node in nodes)
+        takes_in, combined = on_the_way.popleft() if on_the_way and (len(on_the_way) == 2 or done) else (0, None)
+        tell = (
+            words_due(number, node_of.n_words) if not done else node_of.n_words * (len(results) < sum(map(len, given)))
+        )
+        if done and combined is None:
+            tell = node_of.n_words
+        told = []
+        for node, blocks in zip(nodes, given, strict=True):
+            blocks = blocks if number == 1 else ()
+            answer, shards = node.round(
+                order(blocks, number=number, takes_in=takes_in, n_words=100, tell=tell, n_shards=3),
+                *([] if combined is None else [combined]),
+            )
+            results += answer.results
+            told.append(np.concatenate(shards))
+        if tell:
+            on_the_way.append((number, summed(told)))
+    assert number > 3
+    assert sorted(block for block, _ in results) == blocks_of(node_of.plan)
+    for node in nodes:
+        node.mirror._told.clear()
+    assert np.allclose(nodes[0].state(), nodes[1].state(), atol=1e-4)
+    assert np.abs(nodes[0].state()).max() > 0.05
+
+
+def test_a_worker_that_dies_is_replaced_and_its_block_trained_again(node_of):
+    node = node_of(workers=2)
+    blocks = blocks_of(node_of.plan)
+    node.round(order(blocks, n_words=1))
+    victim = workers_of(os.getpid())[0]
+    os.kill(victim, signal.SIGKILL)
+    answer, _ = node.round(order())
+    assert [pid for pid, _ in answer.deaths] == [victim]
+    assert "SIGKILL" in answer.deaths[0][1]
+    assert answer.words == len(node_of.corpus)
+
+
+def test_a_node_takes_over_another_ones_state(node_of):
+    old, new = node_of(), node_of()
+    old.round(order(blocks_of(node_of.plan), tell=node_of.n_words))
+    new.start_anew(old.start_anew(None))
+    assert np.array_equal(new.vectors(), old.vectors())
