@@ -1,0 +1,119 @@
+"""What does a step of a round between machines cost: a row copied, a call of Ray, a byte from one object store to another?
+
+``python benchmarks/cluster_costs.py [--write]``
+
+Rows of 100 numbers, more of them than caches hold, the fastest pass of several: copied and subtracted into new arrays,
+added in place, squared and summed. Then, where Ray is installed, two nodes of one CPU each are started on this machine: the
+time of a call to an actor that does nothing, many at once; what each array adds that one node returns and the other is
+given; the speed at which two arrays of 20 MB go from one object store to the other, and, a core being busy at each end
+meanwhile, what a row of that costs. ``--write`` puts them into results/cluster-measured.json, for cluster_model.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+MEASURED = Path(__file__).resolve().parent / "results" / "cluster-measured.json"
+ROWS, DIM = 200_000, 100
+STORE_BYTES = 400 << 20
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--write", action="store_true", help=f"enter them in {MEASURED.name}")
+    arguments = parser.parse_args()
+    costs = row_costs()
+    if importlib.util.find_spec("ray"):
+        with tempfile.TemporaryDirectory() as directory:
+            os.environ["RAY_TMPDIR"] = directory  # else other clusters on this machine would not be found any more
+            costs |= ray_costs()
+    print(json.dumps(costs, indent=1))
+    if arguments.write:
+        record = json.loads(MEASURED.read_text())
+        record["costs"] |= costs
+        MEASURED.write_text(json.dumps(record, indent=1) + "\n")
+
+
+def fastest(work: Callable[[], Any], times: int = 15) -> float:
+    """Seconds of the fastest of several calls."""
+    best = np.inf
+    for _ in range(times):
+        started = time.perf_counter()
+        work()
+        best = min(best, time.perf_counter() - started)
+    return float(best)
+
+
+def row_costs() -> dict[str, float]:
+    """Nanoseconds a row."""
+    rng = np.random.default_rng(1)
+    a, b = (rng.random((ROWS, DIM), np.float32) for _ in range(2))
+    out = a.copy()
+    work = {
+        "copy_ns": lambda: a.copy(),
+        "subtract_ns": lambda: a - b,
+        "add_ns": lambda: np.add(out, b, out=out),
+        "square_ns": lambda: np.einsum("rd,rd->r", a, a),
+    }
+    return {name: round(1e9 * fastest(step) / ROWS, 1) for name, step in work.items()}
+
+
+def ray_costs() -> dict[str, float]:
+    """Of calls, of arrays that go along, and of bytes."""
+    import ray
+    from ray.cluster_utils import Cluster
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    class Nobody:
+        def nothing(self, *arrays: Any) -> int:
+            return len(arrays)
+
+        def parts(self, n: int, rows: int) -> tuple[Any, ...]:
+            return tuple(np.zeros((rows, DIM), np.float32) for _ in range(n))
+
+    node = {"num_cpus": 1, "object_store_memory": STORE_BYTES}
+    cluster = Cluster(initialize_head=True, head_node_args=node | {"include_dashboard": False})
+    try:
+        cluster.add_node(**node)
+        ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
+        places = [NodeAffinitySchedulingStrategy(one["NodeID"], soft=False) for one in ray.nodes()]
+        here, there = (ray.remote(num_cpus=1)(Nobody).options(scheduling_strategy=place).remote() for place in places)
+        ray.get([here.nothing.remote(), there.nothing.remote()])
+
+        def pass_on(n: int, rows: int = 1) -> None:
+            ray.get(there.nothing.remote(*here.parts.options(num_returns=n).remote(n, rows)))
+
+        def move() -> float:
+            arrays = here.parts.options(num_returns=2).remote(2, 50_000)
+            ray.wait(list(arrays), num_returns=2, fetch_local=False)
+            started = time.perf_counter()
+            ray.get(there.nothing.remote(*arrays))
+            return time.perf_counter() - started
+
+        calls = fastest(lambda: ray.get([here.nothing.remote() for _ in range(20)])) / 20
+        few, many = 8, 32
+        arrays = (fastest(lambda: pass_on(many)) - fastest(lambda: pass_on(few))) / (many - few)
+        speed = 2 * 50_000 * DIM * 4 / min(move() for _ in range(8))
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
+    return {
+        "call_ms": round(1e3 * calls, 3),
+        "ref_ms": round(1e3 * arrays / 2, 3),  # once as it is returned, once as it is given
+        "loopback_bytes_per_second": round(speed, -7),
+        "wire_ns": round(1e9 * DIM * 4 / speed),
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,214 @@
+"""The simulation of a cluster: its arithmetic is that of the package, and it behaves as a cluster must."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
+sys.path.insert(0, str(BENCHMARKS))
+
+import cluster_model  # noqa: E402
+import cluster_rounds  # noqa: E402
+import events  # noqa: E402
+from cluster_rounds import Case, Costs, cycle, simulate  # noqa: E402
+
+from parw2v.cluster import sync  # noqa: E402
+from parw2v.cluster.driver import ClusterCrew, _Member  # noqa: E402
+from parw2v.cluster.settings import Cluster  # noqa: E402
+from parw2v.corpus import MAX_BLOCK_WORDS, BlockPlan  # noqa: E402
+
+COSTS = Costs()
+FREE = COSTS.free_sync()
+SMALL = Case(nodes=4, workers=4, machines=4, cores=4, vocabulary=70_000, dim=100, sync_words=2_000_000)
+
+CLOSE = 0.01
+"""Of a speed: between the last look at it and the next, rounds begin and end."""
+
+
+# ------------------------------------------------------------------------------------------------ bytes
+
+
+@pytest.mark.parametrize("vocabulary", [1, 15, 16, 67_867, 3_000_000])
+def test_bytes_of_a_round_are_those_that_the_package_tells(vocabulary):
+    row_bytes = np.zeros((2, 100), np.float32).nbytes  # a word has two rows
+    for number in range(1, 300):
+        assert cluster_rounds.told_bytes(number, vocabulary, 100) == sync.words_due(number, vocabulary) * row_bytes
+
+
+def test_the_mean_of_a_cycle():
+    both = 2 * 16_000 * 100 * 4
+    assert cycle(16_000) == 16
+    assert cluster_rounds.mean_told_bytes(16_000, 100) == both * 3 / 16
+    words = 8 * 128 * sync.MOST_HOT + 3_000_000  # eight lengths of rounds, each in half as many; then all words
+    assert cycle(3_000_000) == 256
+    assert cluster_rounds.mean_told_bytes(3_000_000, 100) == pytest.approx(words * 800 / 256)
+
+
+def test_what_leaves_a_node_is_counted_as_it_travels():
+    case = replace(SMALL, sync_words=20_000_000)
+    rounds = cluster_rounds.Rounds(case, COSTS)
+    played = rounds.run()
+    told = sum(cluster_rounds.told_bytes(number, case.vocabulary, case.dim) for number in range(1, rounds.n_rounds - 1))
+    assert played.bytes_of_node == pytest.approx(cluster_rounds.sent_bytes(told, case.nodes))
+
+
+def test_a_node_alone_tells_nothing_and_loses_nothing():
+    found = simulate(replace(SMALL, nodes=1, machines=1, vocabulary=3_000_000), COSTS)
+    assert found["bytes_a_round"] == found["bytes_per_second"] == found["driver_bytes_per_second"] == 0
+    assert found["words_per_second"] == pytest.approx(found["ideal"], rel=CLOSE)
+    assert found["copy_ms"] == found["link_ms"] == 0
+
+
+def test_small_ranges_go_through_the_driver():
+    many = replace(SMALL, nodes=64, machines=64, vocabulary=20_000)
+    assert simulate(many, COSTS)["driver_bytes_per_second"] > 0
+    assert simulate(SMALL, COSTS)["driver_bytes_per_second"] == 0
+
+
+# ------------------------------------------------------------------------------------------------ speed
+
+
+def test_one_node_whose_rounds_cost_nothing_loses_nothing():
+    found = simulate(replace(SMALL, nodes=1, machines=1), FREE)
+    assert found["words_per_second"] == pytest.approx(found["ideal"], rel=CLOSE)
+
+
+def test_without_a_cluster_there_is_nothing_to_lose():
+    found = simulate(replace(SMALL, nodes=1, machines=1, cluster=False), COSTS)
+    assert found["words_per_second"] == found["ideal"] == pytest.approx(4 * COSTS.words_per_second * COSTS.together)
+    assert found["sync_share"] == 0
+
+
+@pytest.mark.parametrize("nodes", [2, 4, 16])
+def test_with_free_rounds_n_nodes_are_n_times_as_fast(nodes):
+    one = simulate(replace(SMALL, nodes=1, machines=1), FREE)["words_per_second"]
+    many = simulate(replace(SMALL, nodes=nodes, machines=nodes), FREE)["words_per_second"]
+    assert many == pytest.approx(nodes * one, rel=CLOSE)
+
+
+@pytest.mark.parametrize("vocabulary", [70_000, 3_000_000])
+def test_more_bandwidth_makes_rounds_shorter(vocabulary):
+    cases = [replace(SMALL, vocabulary=vocabulary, gigabits=gigabits) for gigabits in (0.1, 1, 10, 25, 100)]
+    times = [simulate(replace(case, sync_words=500_000), COSTS)["round_ms"] for case in cases]
+    assert all(longer >= shorter * (1 - CLOSE) for longer, shorter in itertools.pairwise(times))
+    assert times[0] > 5 * times[-1]
+
+
+def test_rounds_hold_the_words_that_were_asked_for_or_more():
+    for sync_words in (100_000, 10_000_000, 100_000_000):
+        found = simulate(replace(SMALL, sync_words=sync_words), COSTS)
+        assert found["words_a_round"] >= sync_words * (1 - CLOSE)
+    assert found["words_a_round"] == pytest.approx(sync_words, rel=0.1)
+
+
+@pytest.mark.parametrize("round_words", [0, 400_000, 30_000_000])
+def test_nodes_have_the_blocks_that_the_driver_gives_them(round_words):
+    crew = object.__new__(ClusterCrew)
+    crew._cluster = Cluster(sync_words=SMALL.sync_words)
+    crew._work = SimpleNamespace(plan=BlockPlan(5000 * MAX_BLOCK_WORDS, seed=1))
+    crew._members = {
+        number: _Member(number, "", None, SMALL.workers, "", round_words=round_words) for number in range(SMALL.nodes)
+    }
+    given = crew.free(depth=2).count(0)
+    ahead = cluster_rounds.Rounds(SMALL, COSTS).ahead(round_words)
+    assert ahead == (given - SMALL.workers / 2) * MAX_BLOCK_WORDS
+
+
+LARGE = replace(SMALL, workers=32, cores=32, vocabulary=3_000_000, sync_words=500_000)
+
+
+def test_a_node_that_runs_out_of_blocks_stands_still():
+    """In a round of all rows, which is longer than the ones before, by which it was given them."""
+    held_up, going = (simulate(replace(LARGE, **change), COSTS) for change in ({}, cluster_model.OTHERS["blocks"]))
+    assert held_up["longest_ms"] > 5 * held_up["round_ms"]
+    assert held_up["sync_share"] > 3 * going["sync_share"]
+    assert going["words_a_round"] > held_up["words_a_round"]
+
+
+def test_with_fewer_hot_rows_rounds_are_shorter(monkeypatch):
+    short = simulate(LARGE, COSTS)["round_ms"]
+    monkeypatch.setattr(sync, "MOST_HOT", 3_000_000)
+    assert cycle(LARGE.vocabulary) == sync.HOT_SHARE
+    assert short < 0.5 * simulate(LARGE, COSTS)["round_ms"]
+
+
+def test_rounds_of_one_length_tell_as_much_and_hold_nobody_up():
+    uneven, even = simulate(LARGE, COSTS), simulate(replace(LARGE, even=True), COSTS)
+    assert even["bytes_a_round"] == uneven["bytes_a_round"]
+    assert even["longest_ms"] < 0.1 * uneven["longest_ms"]
+    assert even["sync_share"] < 0.3 * uneven["sync_share"]
+
+
+# ------------------------------------------------------------------------------------------------ accuracy
+
+
+def test_rounds_between_two_tellings_follow_the_schedule():
+    between = [cluster_rounds.rounds_between(rank, 1600) for rank in (1, 100, 101, 200, 201, 400, 401, 800, 801, 1600)]
+    assert between == [1, 1, 2, 2, 4, 4, 8, 8, 16, 16]
+
+
+def test_updates_between_tellings_grow_with_the_words_between_rounds():
+    few, many = (cluster_model.updates_between(70_000, words, nodes=4) for words in (500_000, 5_000_000))
+    for a, b in zip(few, many, strict=True):
+        assert b["of_all"] == pytest.approx(10 * a["of_all"])
+        assert b["of_all"] == 4 * b["of_one"]
+    assert few[0]["rank"] == 1
+    assert few[0]["of_all"] == max(one["of_all"] for one in few)
+
+
+# ------------------------------------------------------------------------------------------------ events
+
+
+def test_what_is_shared_is_shared_evenly():
+    clock, ends = events.Clock(), {}
+    cores = events.Shared(clock, 2.0)
+    cores.start(1.0, 1.0, lambda: ends.setdefault("short", clock.now))
+    cores.start(4.0, 3.0, lambda: ends.setdefault("wide", clock.now))
+    clock.run()
+    # Half of what each wants until 2.0, when the short one ends and 3 of 4 units are done; then two a second.
+    assert ends["short"] == pytest.approx(2.0)
+    assert ends["wide"] == pytest.approx(2.5)
+
+
+# ------------------------------------------------------------------------------------------------ the command
+
+
+def test_the_file_of_measurements_is_as_described():
+    measured = json.loads(cluster_model.MEASURED.read_text())
+    costs = cluster_model.costs_of(measured["costs"], [])
+    assert measured["assumed"].keys() <= vars(costs).keys()
+    for run in measured["runs"]:
+        assert {"case", "words_per_second"} | vars(Case.of(run)).keys() >= run.keys()
+    by_hand = cluster_model.costs_of(measured["costs"], ["copy_ns=1.5"])
+    assert by_hand == replace(costs, copy_ns=1.5)
+    with pytest.raises(SystemExit, match="copy is not a cost"):
+        cluster_model.costs_of(measured["costs"], ["copy=1"])
+
+
+def test_the_guide_has_the_tables_of_the_results():
+    record = json.loads(cluster_model.MEASURED.with_name("cluster-model.json").read_text())
+    guide = cluster_model.GUIDE.read_text()
+    assert re.findall(r"makes this table: (\w+)", guide) == list(cluster_model.GUIDE_TABLES)
+    assert cluster_model.with_tables(guide, record) == guide
+    spoilt = guide.replace("70,000", "80,000")
+    assert cluster_model.with_tables(spoilt, record).count("| 70,000") == guide.count("| 70,000")
+
+
+def test_from_the_command_to_its_files(tmp_path):
+    command = [sys.executable, str(BENCHMARKS / "cluster_model.py"), "--quick", "--results", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    record = json.loads((tmp_path / "cluster-model.json").read_text())
+    assert {run["kind"] for run in record["runs"]} == {"measured", "predicted", "blocks", "even", "updates"}
+    assert "## Predicted" in (tmp_path / "cluster-model.md").read_text()
+    assert (tmp_path / "cluster-model.png").read_bytes()[:4] == b"\x89PNG"
