@@ -23,7 +23,8 @@ import events  # noqa: E402
 from cluster_rounds import Case, Costs, cycle, simulate  # noqa: E402
 
 from parw2v.cluster import sync  # noqa: E402
-from parw2v.cluster.driver import ClusterCrew, _Member  # noqa: E402
+from parw2v.cluster.driver import ClusterCrew  # noqa: E402
+from parw2v.cluster.rounds import Member  # noqa: E402
 from parw2v.cluster.settings import Cluster  # noqa: E402
 from parw2v.corpus import MAX_BLOCK_WORDS, BlockPlan  # noqa: E402
 
@@ -117,7 +118,7 @@ def test_nodes_have_the_blocks_that_the_driver_gives_them(round_words):
     crew._cluster = Cluster(sync_words=SMALL.sync_words)
     crew._work = SimpleNamespace(plan=BlockPlan(5000 * MAX_BLOCK_WORDS, seed=1))
     crew._members = {
-        number: _Member(number, "", None, SMALL.workers, "", round_words=round_words) for number in range(SMALL.nodes)
+        number: Member(number, "", None, SMALL.workers, "", round_words=round_words) for number in range(SMALL.nodes)
     }
     given = crew.free(depth=2).count(0)
     ahead = cluster_rounds.Rounds(SMALL, COSTS).ahead(round_words)

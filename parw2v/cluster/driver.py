@@ -109,7 +109,11 @@ class ClusterCrew:
             if self._members:
                 self._settle()
                 other = next(iter(self._members.values()))
-                self._ray.get(member.actor.start_anew.remote(other.actor.state.remote()))
+                try:
+                    self._ray.get(member.actor.start_anew.remote(other.actor.state.remote()))
+                except self._ray.exceptions.RayError:  # it or the other one was lost; if the other, a round will tell
+                    self._ray.kill(member.actor)
+                    continue
                 self._events.append(Joined(member.name, member.n_workers))
             self._members[member.number] = member
 
@@ -155,7 +159,19 @@ class ClusterCrew:
         member.leased[block] = None
 
     def wait(self, timeout: float) -> list[Result | Death | Joined]:
-        """Take the rounds forward; what has happened within `timeout` seconds."""
+        """Take the rounds forward; what has happened within `timeout` seconds.
+
+        Raises
+        ------
+        WorkerError
+            No node is left, too many were lost, or Ray itself has failed.
+        """
+        try:
+            return self._wait(timeout)
+        except self._ray.exceptions.RayError as error:
+            raise WorkerError(f"Ray failed ({type(error).__name__}); see its logs, and go on with --resume") from error
+
+    def _wait(self, timeout: float) -> list[Result | Death | Joined]:
         self._take_on(self._recruiting.arrived(self._members.values(), timeout=0))
         while len(self._open) < 2 and any(member.leased for member in self._members.values()):
             busy = any(member.n_unfinished for member in self._members.values())
@@ -169,8 +185,14 @@ class ClusterCrew:
         """Copies of W_in and W_out, (V, D) float32 each: what all agree on if no block is out, else one node's."""
         if not any(member.leased for member in self._members.values()):
             self._settle()
-        W: FloatArray = self._ray.get(next(iter(self._members.values())).actor.vectors.remote())
-        return W[0::2].copy(), W[1::2].copy()
+        for member in list(self._members.values()):
+            try:
+                W: FloatArray = self._ray.get(member.actor.vectors.remote())
+            except self._ray.exceptions.RayActorError as error:
+                self._lose(member, f"was lost ({type(error).__name__})")
+            else:
+                return W[0::2].copy(), W[1::2].copy()
+        raise WorkerError("no node is left; start some, and go on with --resume")
 
     def is_finite(self) -> bool:
         return all(bool(np.isfinite(W).all()) for W in self.vectors())
