@@ -238,7 +238,7 @@ def test_workers_that_hang_are_replaced(python, small_text, log, times):
 def test_a_chain_of_killed_coordinators(python, tmp_path, small_text, log, times, workers):
     """Each run goes on where the one before was killed: while it started, trained, or wrote a checkpoint."""
     kills = times(3 if workers == 1 else 1, 50)
-    flags = ("--corpus", small_text, "--epochs", 50 * max(kills, 3), *QUICK, "--workers", workers, "--quiet")
+    flags = ("--corpus", small_text, "--epochs", max(50 * kills, 400), *QUICK, "--workers", workers, "--quiet")
     whole = tmp_path / "whole.jsonl"
     process = python.start_cli(*flags, "--out", "whole", "--log_json", whole)
     assert process.communicate(timeout=LONG) == ("", "")
