@@ -66,7 +66,7 @@ def read_npz(path: Path) -> dict[str, AnyArray]:
 
 
 _DAMAGED = (
-    *(zipfile.BadZipFile, zlib.error, struct.error, RuntimeError, EOFError, KeyError),  # the archive
+    *(zipfile.BadZipFile, zlib.error, struct.error, RuntimeError, EOFError, KeyError, IndexError),  # the archive
     *(ValueError, TypeError, OverflowError),  # an array's header
 )
 

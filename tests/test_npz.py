@@ -244,3 +244,17 @@ def test_files_that_cannot_be_read(tmp_path):
         (tmp_path / "file").touch()
         with pytest.raises(ModelError, match="cannot be read"):
             read_npz(path)
+
+
+def test_an_encrypted_member_without_a_name(path):
+    """Python's own error message about it raises IndexError before 3.12."""
+    data = bytearray(path.read_bytes())
+    entry = data.rfind(b"PK\1\2")
+    data[entry + 8] |= 1  # encrypted
+    data[entry + 46] = 0  # a name is read to its first NUL
+    local = int.from_bytes(data[entry + 42 : entry + 46], "little")
+    data[local + 6] |= 1
+    data[local + 30] = 0
+    path.write_bytes(data)
+    with pytest.raises(ModelError):
+        read_npz(path)
