@@ -53,6 +53,9 @@ class NodeActor:
         """Take over a state, or keep the own and return it; nothing that was told is waited for."""
         return self.node.start_anew(state)
 
+    def ping(self) -> None:
+        """Answer, if only that it lives."""
+
     def close(self) -> None:
         self.node.close()
 

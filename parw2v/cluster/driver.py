@@ -349,8 +349,13 @@ class ClusterCrew:
         limit = self._work.settings.hang_timeout
         if time.monotonic() - oldest.ordered < limit:
             return
-        for member, answer in list(oldest.answers.items()):
-            if answer in late:
+        suspects = [member for member, answer in oldest.answers.items() if answer in late]
+        # One that waits for another's changes is late too, but says so beside its training.
+        pings = {member.actor.ping.options(concurrency_group=BESIDE).remote(): member for member in suspects}
+        silent = [pings[ping] for ping in self._ray.wait(list(pings), num_returns=len(pings), timeout=2)[1]]
+        oldest.ordered = time.monotonic()
+        for member in suspects:
+            if member in silent or not silent:
                 self._ray.kill(member.actor)
                 self._lose(member, f"did not answer for {limit:g} s")
 
