@@ -26,6 +26,12 @@ def actor_on(ray: ModuleType, node_id: str, cpus: int) -> Any:
     return kind.options(num_cpus=cpus, scheduling_strategy=place, max_restarts=0).remote()
 
 
+def answers_a_ping(ray: ModuleType, actor: Any) -> bool:
+    """Whether a node lives; one that waits for the changes of another does, and says so beside its training."""
+    ping = actor.ping.options(concurrency_group=BESIDE).remote()
+    return bool(ray.wait([ping], timeout=2)[0])
+
+
 class NodeActor:
     """A `Node` as a Ray actor."""
 

@@ -22,7 +22,7 @@ import numpy as np
 
 from parw2v.arraytypes import FloatArray, TokenArray
 from parw2v.cluster.access import as_ours, connect, imported_ray
-from parw2v.cluster.actor import BESIDE
+from parw2v.cluster.actor import BESIDE, answers_a_ping
 from parw2v.cluster.node import Answer, Order
 from parw2v.cluster.recruiting import Recruiting
 from parw2v.cluster.rounds import Combined, Member, Round
@@ -298,17 +298,10 @@ class ClusterCrew:
         return carried_out
 
     def _note(self, member: Member, answer: Answer) -> None:
-        for block, result in answer.results:
-            member.leased[block] = result
-            member.told.append(block)
+        member.note(answer)
         for pid, cause in answer.deaths:
             self._restarts += 1
             self._events.append(Death(member.number, pid, f"on {member.name} {cause}", ()))
-        if answer.seconds > 0:
-            now = (answer.words - member.words) / answer.seconds
-            member.speed = now if not member.speed else 0.7 * member.speed + 0.3 * now
-        member.round_words = answer.words - member.words
-        member.words = answer.words
 
     def _combine(self, number: int, told: dict[Member, list[Any]]) -> None:
         """Have the changes of a round combined, a range of rows on each node, beside its training."""
@@ -350,9 +343,7 @@ class ClusterCrew:
         if time.monotonic() - oldest.ordered < limit:
             return
         suspects = [member for member, answer in oldest.answers.items() if answer in late]
-        # One that waits for another's changes is late too, but says so beside its training.
-        pings = {member.actor.ping.options(concurrency_group=BESIDE).remote(): member for member in suspects}
-        silent = [pings[ping] for ping in self._ray.wait(list(pings), num_returns=len(pings), timeout=2)[1]]
+        silent = [member for member in suspects if not answers_a_ping(self._ray, member.actor)]  # others wait for these
         oldest.ordered = time.monotonic()
         for member in suspects:
             if member in silent or not silent:

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from parw2v.cluster.node import Answer
 from parw2v.ledger import Block
 from parw2v.worker import BlockResult
 
@@ -33,6 +34,17 @@ class Member:
     """Of `words`, those of blocks that count."""
     speed: float = 0.0
     """Raw words a second in the last rounds; 0 where not known."""
+
+    def note(self, answer: Answer) -> None:
+        """Enter the results of a round, and how fast the node was."""
+        for block, result in answer.results:
+            self.leased[block] = result
+            self.told.append(block)
+        if answer.seconds > 0:
+            now = (answer.words - self.words) / answer.seconds
+            self.speed = now if not self.speed else 0.7 * self.speed + 0.3 * now
+        self.round_words = answer.words - self.words
+        self.words = answer.words
 
     @property
     def n_unfinished(self) -> int:
