@@ -274,14 +274,18 @@ def normalised(piece: bytes, *, raw: bool) -> bytes:
     if any(character in text for character in _CASED_IN_CONTEXT):
         text = text.lower()
     points = np.frombuffer(text.encode("utf-32-le"), "<u4").astype(np.intp)
+    del text  # four bytes a character, and more for what follows: no two steps are kept at a time
     cleaned = _CLEAN.take(points)
     if not cleaned.all():
         _look_up(points[cleaned == 0])
         cleaned = _CLEAN.take(points)
-    return cleaned.tobytes().decode("utf-32-le").encode()
+    del points
+    return str(cleaned.data, "utf-32-le").encode()
 
 
 def _look_up(points: npt.NDArray[np.intp]) -> None:
-    for point in np.unique(points).tolist():
+    asked = np.zeros(points.max() + 1, bool)  # np.unique would sort a copy of what may be millions
+    asked[points] = True
+    for point in np.flatnonzero(asked).tolist():
         lower = chr(point).lower()
         _CLEAN[point] = ord(lower) if unicodedata.category(lower)[0] in "LNM" else 32

@@ -65,11 +65,13 @@ class WordTable:
         characters = memory.view(np.uint8)[: len(text)]
         characters[:] = np.frombuffer(text, np.uint8)
         ends = np.flatnonzero(characters == 32)
-        starts = np.concatenate([np.zeros(1, np.intp), ends[:-1] + 1])
-        left = ends - starts  # bytes still to be looked up, of each word
+        left = ends.copy()  # bytes still to be looked up, of each word
+        left[1:] -= ends[:-1]
+        left[1:] -= 1
         if not left.all():
             words = np.flatnonzero(left)
-            starts, left = starts[words], left[words]
+            ends, left = ends[words], left[words]
+        starts = ends - left
         left[left > _LONGEST] = 0
         numbers = self._follow(np.zeros(len(left), np.int32), _chunks_at(memory, starts, left))
         words = np.flatnonzero(left > 8)

@@ -1,9 +1,11 @@
-"""Properties of hostile files, in a process of its own under a limit of memory: ``hostile_run.py EXAMPLES [KIND ...]``.
+"""Properties of hostile files: ``hostile_run.py EXAMPLES [KIND ...]``; negative for examples that are new each time.
 
-Writes a JSON line for each kind to standard output; what failed is left in the directory PARW2V_FOUND, if that is given.
+Each kind has a process of its own under a limit of memory: what others left behind does not count. Writes a JSON line for
+each to standard output; what failed is left in the directory PARW2V_FOUND, if that is given.
 """
 
 import json
+import multiprocessing
 import os
 import resource
 import sys
@@ -66,10 +68,19 @@ def check_kind(name, examples, fixed):
     return record | {"failure": failure, "data": failed[0][:2000].decode("latin-1") if failed else None}
 
 
-def main(examples, *names):
+def report(name, examples):
     limit_memory()
+    print(json.dumps(check_kind(name, abs(examples), fixed=examples > 0)), flush=True)
+
+
+def main(examples, *names):
+    fork = multiprocessing.get_context("fork")  # nothing here has threads, and nothing is imported again
     for name in names or KINDS:
-        print(json.dumps(check_kind(name, abs(int(examples)), fixed=int(examples) > 0)), flush=True)
+        process = fork.Process(target=report, args=(name, int(examples)))
+        process.start()
+        process.join()
+        if process.exitcode:
+            raise SystemExit(f"{name}: the process ended with {process.exitcode}")
 
 
 if __name__ == "__main__":

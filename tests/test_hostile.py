@@ -3,6 +3,7 @@
 The short version is the same every time; ``--faults`` draws thousands for each kind anew. `hostile_kinds` says what holds.
 """
 
+import gzip
 import json
 import os
 import resource
@@ -16,6 +17,7 @@ from hostile_kinds import CORPUS, KINDS, Failure, Kind, Reader, holds
 from mutations import mutate
 
 from parw2v.errors import ModelError
+from parw2v.text import LONGEST_RUN
 
 pytest.importorskip("hypothesis")
 
@@ -78,6 +80,15 @@ def test_spoilt_files(outcomes, name, capsys, request):
                 f"\n{name}: {refused + read:,} files, {read:,} read, {record['seconds']:.0f} s",
                 end="",
             )
+
+
+@pytest.mark.parametrize(
+    "run", [b"a", b"\1", b"\xff", "가".encode(), "\U0001f600".encode(), "\u0130a\u03a3\u0300".encode()]
+)
+def test_the_longest_run_fits_in_what_is_said(run):
+    """Packed, so that next to nothing is allowed for the size of the file."""
+    with Reader("corpus.gz") as reader:
+        reader.judge(gzip.compress(run * (2 * LONGEST_RUN // len(run)), 1))
 
 
 # ------------------------------------------------------------------------------------------------ the judge is awake
