@@ -45,7 +45,7 @@ test-ray: $(VENV)-ray/ready
 	$(VENV)-ray/bin/python -m pytest tests/test_cluster.py
 
 test-faults: $(VENV)/ready-test
-	$(BIN)/python -m pytest -m faults --faults --faults_results '$(or $(RESULTS),benchmarks/results)'
+	$(BIN)/python -m pytest -m faults --faults --faults_results='$(or $(RESULTS),benchmarks/results)'
 
 endurance: $(VENV)/ready
 	$(BIN)/python benchmarks/endurance.py --min_count 2 $(if $(MINUTES),--minutes $(MINUTES)) $(if $(CORPUS),--corpus '$(CORPUS)') $(WHERE)
