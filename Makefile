@@ -17,7 +17,7 @@ help:
 	@echo 'make demo                 set up, train on the built-in sample, evaluate, draw pictures (under a minute)'
 	@echo 'make test                 set up, run the tests'
 	@echo 'make test-ray             set up Ray in an environment of its own, run the tests of training on a cluster'
-	@echo 'make test-faults          the whole matrix of faults: kills, full disks, signals ... (docs/faults.md; half an hour)'
+	@echo 'make test-faults          the whole matrix of faults: kills, full disks, signals ... (docs/faults.md; 20 minutes)'
 	@echo 'make endurance MINUTES=30 one long run whose workers are killed: does anything grow?'
 	@echo 'make train CORPUS=text8   train on text8 or a file; more flags in FLAGS="--epochs 3 --dim 200", OUT=results/mine'
 	@echo 'make check                lint and type-check'

@@ -18,6 +18,8 @@ from pathlib import Path
 
 INSTRUMENTED = ["parw2v", "zipfile", "tomllib"]
 MEMORY_MB = 1500
+PROCESS_SECONDS = 60
+"""A process lasts so long: atheris does not give back the arrays that it watches being compared, some 15 MB a second."""
 FAILED, NO_ATHERIS = 1, 2
 
 
@@ -62,22 +64,27 @@ def _fuzz(name, seconds, found):
         seeds.mkdir()
         scratch.mkdir()
         before = set(found.iterdir())
-        flags = [
-            f"-max_total_time={seconds}",
-            f"-artifact_prefix={found}/{name}-",
-            f"-rss_limit_mb={MEMORY_MB}",
-            "-timeout=30",
-            "-max_len=200000",
-            "-len_control=0",
-            "-print_final_stats=1",
-        ]
         environment = os.environ | {"PARW2V_FUZZ": name, "TMPDIR": str(scratch), "OPENBLAS_NUM_THREADS": "1"}
-        command = [sys.executable, __file__, "--child", str(seeds), *flags]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, errors="replace")
-        executions = _last(r"number_of_executed_units: (\d+)", done.stderr) or _last(r"^#(\d+)", done.stderr)
+        executions, new = 0, []
+        while seconds > 0 and not new:  # one process after the other goes on with what was kept
+            flags = [
+                f"-max_total_time={min(seconds, PROCESS_SECONDS)}",
+                f"-artifact_prefix={found}/{name}-",
+                f"-rss_limit_mb={MEMORY_MB}",
+                "-timeout=30",
+                "-max_len=200000",
+                "-len_control=0",
+                "-print_final_stats=1",
+            ]
+            command = [sys.executable, __file__, "--child", str(seeds), *flags]
+            done = subprocess.run(command, env=environment, capture_output=True, text=True, errors="replace")
+            executions += _last(r"number_of_executed_units: (\d+)", done.stderr) or _last(r"^#(\d+)", done.stderr)
+            seconds -= PROCESS_SECONDS
+            new = sorted(set(found.iterdir()) - before)
+            if done.returncode:
+                break
         code, kept = (_last(rf"{word}: (\d+)", done.stderr) for word in ("cov", "corp"))
         print(f"{name:20}{executions:12,}{code:11,}{kept:7,}", end="  ")
-        new = sorted(set(found.iterdir()) - before)
         if done.returncode == 0 and not new:
             print("nothing found", flush=True)
             return False

@@ -3,6 +3,9 @@
 import argparse
 import ast
 import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -259,3 +262,15 @@ def test_the_snippets_of_the_python_page_run(tmp_path, monkeypatch, capsys):
     assert names["phrases"].join(["in", "new", "york"])[-1] == "new_york"
     assert (tmp_path / "results/mine.npz").exists()
     assert "100.0%" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("target", ["test", "test-faults", "test-ray"])
+def test_pytest_takes_what_make_gives_it(target):
+    make = subprocess.run(["make", "-n", "-o", ".venv/ready-test", target], cwd=ROOT, capture_output=True, text=True)
+    command = next(line for line in make.stdout.splitlines() if " -m pytest" in line)
+    arguments = shlex.split(command.partition(" -m pytest")[2])
+    found = subprocess.run(
+        [sys.executable, "-m", "pytest", *arguments, "--collect-only", "-q"], cwd=ROOT, capture_output=True, text=True
+    )
+    tested = found.returncode == 0 or (target == "test-ray" and "could not import 'ray'" in found.stdout)
+    assert tested, found.stderr + found.stdout[-500:]

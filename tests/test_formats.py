@@ -1,11 +1,13 @@
 """Vectors go out and come back to the bit, as gensim reads and writes them; a bad file is one line that says where."""
 
+import contextlib
 import gzip
 import json
 import os
 import struct
 import subprocess
 import sys
+import time
 import tracemalloc
 from pathlib import Path
 
@@ -449,6 +451,21 @@ def test_every_cut(tmp_path, suffix):
         path.write_bytes(whole[:n])
         with pytest.raises(ModelError):
             import_vectors(path)
+
+
+def test_a_small_file_of_empty_lines_takes_no_time(tmp_path):
+    """Packed, 40 kB of them are 40 million, which one by one take half a minute."""
+    for content, message in (
+        (b"", "line 1: 'V D'"),
+        (b"3 1\na 1\nb 1\n", "1 words too early"),
+        (b"2 1\na 1\nb 1\n", None),
+    ):
+        path = tmp_path / "v.txt.gz"
+        path.write_bytes(gzip.compress(content + b"\n" * 40_000_000))
+        started = time.process_time()
+        with pytest.raises(ModelError, match=message) if message else contextlib.nullcontext():
+            import_vectors(path)
+        assert time.process_time() - started < 5
 
 
 COUNTS = {

@@ -65,20 +65,20 @@ def read_text(path: Path, unicode_errors: str, wanted: int) -> Vectors:
 
 def _lines(path: Path, stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
     """Yield the lines with their numbers, without white space at their ends; empty ones may stand at the end only."""
-    empty = 0
     for number in itertools.count(1):
         line = stream.readline(LONGEST_LINE)
         if len(line) == LONGEST_LINE:
             raise ModelError(f"{path}: line {number}: has {LONGEST_LINE:,} bytes or more; give the right --format")
-        stripped = line.rstrip()
         if not line:
             return
-        if not stripped:
-            empty = empty or number
-        elif empty:
-            raise ModelError(f"{path}: line {empty}: is empty, with more after it; remove it or use another copy")
-        else:
-            yield number, stripped
+        if not (stripped := line.rstrip()):
+            while more := stream.read(LONGEST_LINE):  # a small packed file may hold millions of empty lines
+                if more.strip():
+                    raise ModelError(
+                        f"{path}: line {number}: is empty, with more after it; remove it or use another copy"
+                    )
+            return
+        yield number, stripped
 
 
 def _read_rows(
