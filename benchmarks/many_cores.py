@@ -243,6 +243,7 @@ def simulate(
         "progress": np.zeros(workers + 1, np.int64),
         "keep": keep_probabilities(vocab.counts, SAMPLE, RULE),
         "noise": noise_table(vocab.counts),
+        "boost": np.ones(1),
     }
     W = Twin.of(shared["W"])
     tasks = iter([(epoch, block) for epoch in range(epochs) for block in range(plan.n_blocks)])

@@ -43,7 +43,7 @@ class Work:
     words_before : int
         Raw words trained before this run, where it continues an earlier one.
     all_workers : int
-        How many train the same rows at once, on all machines; damping counts what all of them do.
+        How many train the same rows at once, on one machine; damping counts what all of them do.
     """
 
     settings: TrainSettings
@@ -126,6 +126,7 @@ class Crew:
             self._shared = stack.enter_context(SharedArrays(self._specs))
             self._shared["W"][0::2], self._shared["W"][1::2] = self._start
             self._shared["keep"][...], self._shared["noise"][...] = work.keep, noise_table(work.counts)
+            self._shared["boost"][0] = 1.0
             setup = WorkerSetup(
                 ticket=self._shared.ticket,
                 corpus_path=str(work.corpus_path) if work.corpus_path else None,
@@ -187,6 +188,10 @@ class Crew:
         """Tell the workers, for the learning rate, how many raw words others have trained in this run."""
         self._shared["progress"][-1] = words
 
+    def set_boost(self, boost: float) -> None:
+        """Multiply the learning rate of the workers; as long as it is by 0, they wait."""
+        self._shared["boost"][0] = boost
+
     def set_words(self, worker: int, words: int) -> None:
         """Correct a worker's count after its death; it has no other writer until it is given a block."""
         self._shared["progress"][worker] = words
@@ -224,10 +229,11 @@ def check_memory(n_words: int, dim: int, n_workers: int) -> None:
 
 
 def _shared_arrays(n_words: int, dim: int, n_workers: int) -> ArraySpecs:
-    """The parameters, the workers' counters, and the two sampling tables."""
+    """The parameters, the workers' counters, the factor of their rate, and the two sampling tables."""
     return {
         "W": ((2 * n_words, dim), np.float32),
         "progress": ((n_workers + 1,), np.int64),
+        "boost": ((1,), np.float64),
         "keep": ((n_words,), np.float32),
         "noise": ((NOISE_TABLE_SIZE,), np.int32),
     }

@@ -8,12 +8,16 @@ progress
     (workers + 1,) int64, raw words trained. Each worker writes its own slot, the last is that of all other machines; all
     read all, for the learning rate. A slot read while it is written holds the old or the new count, a few thousand words
     apart: the rate does not notice.
+boost
+    (1,) float64: what the learning rate is multiplied by; 1 but on a node of a cluster (`parw2v.cluster.sync.boost`), where
+    workers wait as long as it is 0.
 keep, noise
     Sampling tables, read only.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +25,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from parw2v.arraytypes import TokenArray
+from parw2v.arraytypes import AnyArray, TokenArray
 from parw2v.batching import make_batches
 from parw2v.corpus import BlockPlan, Corpus
 from parw2v.errors import CorpusError
@@ -33,6 +37,9 @@ from parw2v.windows import Layout
 MEASURE_EVERY = 16
 """Batches between two at which the loss is measured, progress told and the learning rate renewed: 8,000 centre words at
 the default batch size. Every 16th batch is an unbiased sample, for blocks are made of text from everywhere."""
+
+
+_WAIT_SECONDS = 0.0005
 
 
 class BlockTask(NamedTuple):
@@ -73,7 +80,7 @@ class WorkerSetup:
     words_before: int
     """Raw words trained before this run, where it continues an earlier one."""
     all_workers: int
-    """How many train the same rows at once, on all machines."""
+    """How many train the same rows at once."""
 
 
 def prepare(setup: WorkerSetup) -> Callable[[BlockTask], BlockResult]:
@@ -82,7 +89,7 @@ def prepare(setup: WorkerSetup) -> Callable[[BlockTask], BlockResult]:
     corpus = Corpus(path=Path(setup.corpus_path)) if setup.corpus_path else None
     layout = Layout.of_batch(setup.radius, setup.batch_size)
     kernel = KERNELS[setup.objective](shared["W"], layout=layout, negatives=setup.negatives)
-    progress, n_words = shared["progress"], len(shared["keep"])
+    progress, boost, n_words = shared["progress"], shared["boost"], len(shared["keep"])
 
     def train(task: BlockTask) -> BlockResult:
         seed = np.random.SeedSequence(setup.plan.seed, spawn_key=(task.epoch, task.block))
@@ -90,6 +97,7 @@ def prepare(setup: WorkerSetup) -> Callable[[BlockTask], BlockResult]:
         assert tokens is not None
         if len(tokens) and int(np.maximum(tokens, ~tokens).max()) >= n_words:
             raise CorpusError("the corpus holds ids beyond the vocabulary; encode it with the model's own")
+        highest = setup.lr * _positive(boost)
         batches = make_batches(
             tokens,
             np.random.Generator(np.random.SFC64(seed)),
@@ -97,10 +105,10 @@ def prepare(setup: WorkerSetup) -> Callable[[BlockTask], BlockResult]:
             noise_table=shared["noise"],
             layout=layout,
             n_noise=kernel.n_noise,
-            noise_groups=kernel.noise_groups(setup.lr),
+            noise_groups=kernel.noise_groups(highest),
             predicts_contexts=kernel.predicts_contexts,
             workers=setup.all_workers,
-            most=kernel.safe_occurrences(setup.lr),
+            most=kernel.safe_occurrences(highest),
         )
         loss_sum = loss_count = 0.0
         words_before = int(progress[task.worker])
@@ -110,7 +118,8 @@ def prepare(setup: WorkerSetup) -> Callable[[BlockTask], BlockResult]:
             if measure:
                 progress[task.worker] = words_before + int(i * words_a_batch)
                 done = setup.words_before + int(progress.sum())
-                kernel.set_rate(learning_rate(done, setup.total_words, setup.lr, setup.lr_min))
+                rate = learning_rate(done, setup.total_words, setup.lr, setup.lr_min)
+                kernel.set_rate(rate * _positive(boost))
             loss, count = kernel.step(batch, measure)
             loss_sum += loss
             loss_count += count
@@ -121,3 +130,10 @@ def prepare(setup: WorkerSetup) -> Callable[[BlockTask], BlockResult]:
     np.seterr(all="ignore")
     train.memory = memory  # type: ignore[attr-defined]  # keeps the shared memory mapped as long as it is used
     return train
+
+
+def _positive(boost: AnyArray) -> float:
+    """What is multiplied by, once it is not 0."""
+    while not (factor := float(boost[0])):
+        time.sleep(_WAIT_SECONDS)
+    return factor

@@ -18,8 +18,8 @@ from pathlib import Path
 
 INSTRUMENTED = ["parw2v", "zipfile", "tomllib"]
 MEMORY_MB = 1500
-PROCESS_SECONDS = 60
-"""A process lasts so long: atheris does not give back the arrays that it watches being compared, some 15 MB a second."""
+PROCESS_SECONDS = 20
+"""A process lasts so long: atheris does not give back the arrays that it watches being compared, up to 30 MB a second."""
 FAILED, NO_ATHERIS = 1, 2
 
 

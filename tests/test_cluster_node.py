@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections import deque
 
 import numpy as np
@@ -10,7 +11,7 @@ from conftest import workers_of
 
 from parw2v import TrainSettings, Word2Vec
 from parw2v.cluster.node import Node, Order
-from parw2v.cluster.sync import summed, words_due
+from parw2v.cluster.sync import combine, words_due
 from parw2v.corpus import BlockPlan
 from parw2v.crew import Work
 from parw2v.ledger import Block
@@ -39,8 +40,19 @@ def node_of(small, tmp_path):
         node.close()
 
 
-def order(blocks=(), *, number=1, takes_in=0, n_words=None, tell=0, elsewhere=0, with_tokens=False, n_shards=1):
-    return Order(number, list(blocks), with_tokens, takes_in, n_words, tell, n_shards, elsewhere)
+def order(blocks=(), *, number=1, takes_in=0, n_words=None, tell=0, elsewhere=0, with_tokens=False, n_nodes=1, **more):
+    return Order(
+        number,
+        list(blocks),
+        with_tokens,
+        takes_in,
+        n_words,
+        tell,
+        n_nodes,
+        more.get("boost", 1.0),
+        more.get("waits", False),
+        elsewhere,
+    )
 
 
 def blocks_of(plan):
@@ -53,7 +65,7 @@ def test_a_node_trains_its_blocks_and_tells_of_all_rows(node_of):
     answer, [told] = node.round(order(blocks_of(node_of.plan), tell=node_of.n_words))
     assert sorted(block for block, _ in answer.results) == blocks_of(node_of.plan)
     assert answer.words == sum(result.raw_words for _, result in answer.results) == len(node_of.corpus)
-    assert np.allclose(before + told, node.vectors(), atol=1e-6)
+    assert np.allclose(before + told, node.vectors(), atol=1e-6)  # a node alone tells all
     assert np.abs(told).max() > 0.01
     assert answer.deaths == []
 
@@ -77,6 +89,20 @@ def test_a_quota_of_words_ends_a_round_but_not_the_training(node_of):
     assert sorted(block for block, _ in results) == blocks_of(node_of.plan)
 
 
+def test_workers_wait_for_the_next_order_where_they_should(node_of):
+    node = node_of()
+    given = order(blocks_of(node_of.plan), n_words=100, waits=True)
+    answer, _ = node.round(given)
+    time.sleep(0.1)
+    then, still = node.crew.words, node.vectors()
+    time.sleep(0.3)
+    assert node.n_unfinished
+    assert answer.words <= then == node.crew.words
+    assert np.array_equal(still, node.vectors())
+    answer, _ = node.round(order(boost=2.0))
+    assert answer.words == len(node_of.corpus)
+
+
 def test_nodes_agree_after_rounds(node_of):
     """As the driver runs them: what is told in a round is taken in two rounds later."""
     nodes = [node_of(), node_of()]
@@ -95,13 +121,13 @@ def test_nodes_agree_after_rounds(node_of):
         for node, blocks in zip(nodes, given, strict=True):
             blocks = blocks if number == 1 else ()
             answer, shards = node.round(
-                order(blocks, number=number, takes_in=takes_in, n_words=100, tell=tell, n_shards=3),
+                order(blocks, number=number, takes_in=takes_in, n_words=100, tell=tell, n_nodes=2, boost=2.0),
                 *([] if combined is None else [combined]),
             )
             results += answer.results
             told.append(np.concatenate(shards))
         if tell:
-            on_the_way.append((number, summed(told)))
+            on_the_way.append((number, combine(told, 2.0)))
     assert number > 3
     assert sorted(block for block, _ in results) == blocks_of(node_of.plan)
     for node in nodes:
@@ -126,4 +152,4 @@ def test_a_node_takes_over_another_ones_state(node_of):
     old, new = node_of(), node_of()
     old.round(order(blocks_of(node_of.plan), tell=node_of.n_words))
     new.start_anew(old.start_anew(None))
-    assert np.array_equal(new.vectors(), old.vectors())
+    assert np.allclose(new.vectors(), old.vectors(), atol=1e-6)

@@ -8,7 +8,7 @@ from typing import Any
 
 from parw2v.arraytypes import FloatArray
 from parw2v.cluster.node import Node, Order
-from parw2v.cluster.sync import COMBINERS
+from parw2v.cluster.sync import combine
 from parw2v.corpus import Corpus
 from parw2v.crew import Work
 from parw2v.errors import Parw2vError
@@ -45,9 +45,9 @@ class NodeActor:
         answer, changes = self.node.round(order, *arrays)
         return (answer, *changes)
 
-    def combine(self, rule: str, *changes: FloatArray) -> FloatArray:
+    def combine(self, boost: float, *changes: FloatArray) -> FloatArray:
         """What all nodes' changes of the same rows come to."""
-        return COMBINERS[rule](changes)
+        return combine(changes, boost)
 
     def state(self) -> FloatArray:
         return self.node.state()

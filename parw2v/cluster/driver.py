@@ -1,8 +1,9 @@
 """All nodes of a Ray cluster as one crew: leases their blocks, runs the rounds, notices who is lost and who is new.
 
-Rounds overlap with training. In round t a node takes in what round t - 2 came to, trains, and tells its changes; while
-those travel and are combined, it is in round t + 1 already. Everything goes through Ray's object store, and each
-node combines a range of the rows: no change of more than 100 KB passes through the driver.
+In a round a node takes in what the last one came to, trains, and tells its changes. While those travel and are combined
+its workers train on, with blocks given to them ahead, or wait where nodes are many (`parw2v.cluster.sync.boost`). Everything
+goes through Ray's object store, and each node combines a range of the rows: no change of more than 100 KB passes through
+the driver.
 
 A block counts as done when every node has taken in a round that held it. When a node is lost, those of its blocks that
 do not count are given out again; changes of rare words, which are told seldom, that it made in blocks that count are lost.
@@ -27,7 +28,7 @@ from parw2v.cluster.node import Answer, Order
 from parw2v.cluster.recruiting import Recruiting
 from parw2v.cluster.rounds import Combined, Member, Round
 from parw2v.cluster.settings import Cluster
-from parw2v.cluster.sync import OutOfStepError, words_due
+from parw2v.cluster.sync import OutOfStepError, boost, words_due
 from parw2v.corpus import Corpus
 from parw2v.crew import Joined, Work
 from parw2v.errors import WorkerError
@@ -173,7 +174,7 @@ class ClusterCrew:
 
     def _wait(self, timeout: float) -> list[Result | Death | Joined]:
         self._take_on(self._recruiting.arrived(self._members.values(), timeout=0))
-        while len(self._open) < 2 and any(member.leased for member in self._members.values()):
+        if not self._open and any(member.leased for member in self._members.values()):
             busy = any(member.n_unfinished for member in self._members.values())
             due = words_due(self._number + 1, self._n_words) if busy else self._n_words
             self._order(tell=due if self._has_others else 0)
@@ -224,8 +225,9 @@ class ClusterCrew:
         takes_in = self._combined.popleft() if self._combined else None
         taken = takes_in.shards if takes_in else []
         self._number += 1
-        opened = Round(self._number, {}, {}, {}, takes_in, tells=tell > 0)
-        everyone, n_shards = self.words, len(self._members)
+        everyone, n_nodes = self.words, len(self._members)
+        rate = boost(n_nodes, self._work.lr, self._work.objective)
+        opened = Round(self._number, {}, {}, {}, takes_in, tells=tell > 0, boost=rate)
         for member in self._members.values():
             with_tokens = not member.reads_corpus
             tokens = [self._ray.put(self._tokens(block)) for block in member.given] if with_tokens else []
@@ -236,11 +238,13 @@ class ClusterCrew:
                 takes_in=takes_in.number if takes_in else 0,
                 n_words=int(self._quota(member)) if train else 0,
                 tell_words=tell,
-                n_shards=n_shards,
+                n_nodes=n_nodes,
+                boost=rate,
+                waits=rate < n_nodes,
                 words_elsewhere=everyone - member.words,
             )
             opened.given[member], member.given = member.given, []
-            called = member.actor.round.options(num_returns=1 + n_shards).remote(order, *tokens, *taken)
+            called = member.actor.round.options(num_returns=1 + n_nodes).remote(order, *tokens, *taken)
             opened.answers[member], opened.shards[member] = called[0], called[1:]
         self._open.append(opened)
 
@@ -275,7 +279,7 @@ class ClusterCrew:
             member.told = []
         if oldest.tells:
             told = {member: shards for member, shards in oldest.shards.items() if member in oldest.answers}
-            self._combine(oldest.number, told)
+            self._combine(oldest, told)
 
     def _took(self, member: Member, one: Round) -> bool:
         """Note a node's answer; False if it could not carry out the order, for lack of what it was to take in."""
@@ -303,17 +307,17 @@ class ClusterCrew:
             self._restarts += 1
             self._events.append(Death(member.number, pid, f"on {member.name} {cause}", ()))
 
-    def _combine(self, number: int, told: dict[Member, list[Any]]) -> None:
+    def _combine(self, one: Round, told: dict[Member, list[Any]]) -> None:
         """Have the changes of a round combined, a range of rows on each node, beside its training."""
-        rule, actors = self._cluster.combine, itertools.cycle(member.actor for member in told)
+        actors = itertools.cycle(member.actor for member in told)
         shards = [
-            actor.combine.options(concurrency_group=BESIDE).remote(rule, *parts)
+            actor.combine.options(concurrency_group=BESIDE).remote(one.boost, *parts)
             for actor, parts in zip(actors, zip(*told.values(), strict=True), strict=False)
         ]
         blocks = [(member, block) for member in told for block in member.told]
         for member in told:
             member.told = []
-        self._combined.append(Combined(number, shards, blocks))
+        self._combined.append(Combined(one.number, shards, blocks))
 
     def _count(self, held: Combined) -> None:
         """The blocks that a round held are done, now that all nodes have taken it in."""

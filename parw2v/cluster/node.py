@@ -39,8 +39,12 @@ class Order:
         Train so many raw words, or until nothing is left; None to finish all blocks.
     tell_words : int
         Tell the changes of the rows of the first so many words; 0 for none.
-    n_shards : int
-        In so many parts.
+    n_nodes : int
+        That take part in the round; changes are told in as many parts.
+    boost : float
+        What the learning rate is multiplied by from now on.
+    waits : bool
+        Whether workers wait for the next order, rather than train on.
     words_elsewhere : int
         Raw words that the other nodes have trained.
     """
@@ -51,7 +55,9 @@ class Order:
     takes_in: int
     n_words: int | None
     tell_words: int
-    n_shards: int
+    n_nodes: int
+    boost: float
+    waits: bool
     words_elsewhere: int
 
 
@@ -118,6 +124,8 @@ class Node:
         if order.takes_in:
             parts = arrays[len(order.blocks) if order.with_tokens else 0 :]
             self.mirror.take_in(order.takes_in, np.concatenate(parts))
+        self.mirror.set_boost(order.boost)
+        self.crew.set_boost(order.boost)
         self.crew.set_words_elsewhere(order.words_elsewhere)
         for block, ids in zip(order.blocks, tokens, strict=True):
             self.waiting.append(BlockTask(*block, worker=0, tokens=ids))
@@ -130,10 +138,14 @@ class Node:
             self._listen(answer, _LOOK_SECONDS)
         if self.n_unfinished and order.n_words:  # else it waited for something to do
             answer.seconds = time.perf_counter() - started
+        if order.waits:
+            self.crew.set_boost(0.0)
         self._listen(answer, 0)
         answer.words = self.crew.words
-        told = self.mirror.changes(order.number, order.tell_words) if order.tell_words else np.zeros((0, 1), np.float32)
-        return answer, np.array_split(told, order.n_shards)
+        told = np.zeros((0, 1), np.float32)
+        if order.tell_words:
+            told = self.mirror.changes(order.number, order.tell_words, order.n_nodes)
+        return answer, np.array_split(told, order.n_nodes)
 
     def _hand_out(self) -> None:
         while self.waiting and (free := self.crew.free(depth=2)):
@@ -153,12 +165,12 @@ class Node:
         self._hand_out()
 
     def state(self) -> FloatArray:
-        """(2V, D) float32: what all nodes agree on, and what this one has told since; a copy."""
+        """(2V, D) float32: what all nodes agree on, and this one's part of what it has told since; a copy."""
         return self.mirror.mark.copy()
 
     def vectors(self) -> FloatArray:
-        """(2V, D) float32: the matrices as they are here now; a copy."""
-        return self.crew.W.copy()
+        """(2V, D) float32: the matrices as they are here now (`Mirror.vectors`)."""
+        return self.mirror.vectors()
 
     def start_anew(self, state: FloatArray | None) -> FloatArray | None:
         """Take over another node's state; with None keep the own, and return it."""

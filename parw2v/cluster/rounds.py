@@ -70,4 +70,5 @@ class Round:
     shards: dict[Member, list[Any]]
     takes_in: Combined | None
     tells: bool
+    boost: float
     ordered: float = field(default_factory=time.monotonic)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from parw2v.cluster.sync import COMBINERS
 from parw2v.errors import SettingsError
 
-SYNC_WORDS = 500_000
+SYNC_WORDS = 200_000
 """Raw words that all nodes together train between two rounds (measured in benchmarks/README.md)."""
 
 
@@ -23,8 +22,6 @@ class Cluster:
         Machines to use; training starts when there are so many. All there are unless told, and those that join.
     sync_words : int
         Raw words between two rounds in which nodes tell one another what they have learnt.
-    combine : str
-        How changes of several nodes to one row become one: a name in `parw2v.cluster.sync.COMBINERS`.
     shared_corpus : bool
         Nodes that can read the encoded corpus at the same path do so; else blocks travel.
     """
@@ -32,7 +29,6 @@ class Cluster:
     address: str = "auto"
     nodes: int | None = None
     sync_words: int = SYNC_WORDS
-    combine: str = "agreeing"
     shared_corpus: bool = True
 
     def __post_init__(self) -> None:
@@ -40,5 +36,3 @@ class Cluster:
             raise SettingsError(f"nodes is {self.nodes}; it must be at least 1")
         if self.sync_words < 1:
             raise SettingsError(f"sync_words is {self.sync_words}; it must be at least 1")
-        if self.combine not in COMBINERS:
-            raise SettingsError(f"combine is {self.combine!r}; it must be one of {', '.join(COMBINERS)}")

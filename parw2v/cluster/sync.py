@@ -12,24 +12,28 @@ References
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from parw2v.arraytypes import FloatArray
 
-HOT_SHARE = 16
-"""One word in so many goes in every round, all of them in every so-many-th."""
+HOT_SHARE = 64
+"""One word in so many goes in every round, all of them in every so-many-th (measured in benchmarks/README.md)."""
 
 
 MOST_HOT = 16_384
 """But so many words at most: with millions of words the rest is rare, and rounds would take long."""
 
+SAFE_RATE = {"skipgram": 0.1, "cbow": 0.1}
+"""Learning rates that are safe on a node; twice as much diverges (measured in benchmarks/README.md)."""
+
 
 def words_due(number: int, n_words: int) -> int:
     """The first so many words, the most frequent, whose rows go in round `number`, counted from 1.
 
-    Twice as many in every second round, four times in every fourth; with up to 262,144 words all of them in every 16th.
+    Twice as many in every second round, four times in every fourth; with up to a million words all of them in every 64th.
     """
     hot = min(-(-n_words // HOT_SHARE), MOST_HOT)
     return min(hot * (number & -number), n_words)
@@ -42,6 +46,9 @@ class OutOfStepError(Exception):
 class Mirror:
     """One node's part in the rounds.
 
+    A node trains at `boost` times the rate of a single machine (see `boost`), so its changes are too long by that factor,
+    until they have been told: then they count as they will in the mean, and what the others told is added when it comes.
+
     Parameters
     ----------
     W : (2V, D) float32
@@ -52,19 +59,28 @@ class Mirror:
     def __init__(self, W: FloatArray) -> None:
         self.W = W
         self.mark = W.copy()
-        """(2V, D) float32: what all nodes have agreed on, and what this one has told since."""
-        self._told: deque[tuple[int, FloatArray]] = deque()
+        """(2V, D) float32: what all nodes have agreed on, and this node's part of what it has told since."""
+        self.boost = 1.0
+        self._told: deque[_Told] = deque()
 
-    def changes(self, number: int, n_words: int) -> FloatArray:
+    def set_boost(self, boost: float) -> None:
+        """Train at another rate from now on; changes that were not told are made as long as they would be with it."""
+        if boost != self.boost:
+            self.W -= (self.W - self.mark) * np.float32(1 - boost / self.boost)
+            self.boost = boost
+
+    def changes(self, number: int, n_words: int, n_nodes: int) -> FloatArray:
         """(2 n_words, D) float32: what the first rows have changed by since they were last told; told with this.
 
-        Told in round `number`.
+        Told in round `number`, to `n_nodes` nodes with this one.
         """
         rows = slice(2 * n_words)
-        now = self.W[rows].copy()
-        told = now - self.mark[rows]
-        self.mark[rows] = now
-        self._told.append((number, told))
+        told = self.W[rows] - self.mark[rows]
+        here = _Told(number, told, np.float32(1 / n_nodes))
+        own = here.own
+        self.mark[rows] += own
+        self.W[rows] -= np.subtract(told, own, out=own)
+        self._told.append(here)
         return told
 
     def take_in(self, number: int, combined: FloatArray) -> None:
@@ -75,15 +91,20 @@ class Mirror:
         OutOfStepError
             This node waits for another round; nothing was changed.
         """
-        if not self._told or self._told[0][0] != number:
+        if not self._told or self._told[0].number != number:
             raise OutOfStepError
-        correction = combined - self._told.popleft()[1]
-        self.W[: len(correction)] += correction
-        self.mark[: len(correction)] += correction
+        self._correct(combined - self._told.popleft().own)
 
     def forget_told(self) -> None:
-        """Keep what was told as agreed; what it comes to will not be taken in."""
-        self._told.clear()
+        """Keep what was told as a single machine would have; what it comes to with others' will not be taken in."""
+        while self._told:
+            here = self._told.popleft()
+            self._correct(here.changes * np.float32(1 / self.boost) - here.own)
+
+    def vectors(self) -> FloatArray:
+        """(2V, D) float32: both matrices, what was not told yet as long as a single machine would have it; a copy."""
+        vectors: FloatArray = self.W - (self.W - self.mark) * np.float32(1 - 1 / self.boost)
+        return vectors
 
     def reset(self, state: FloatArray) -> None:
         """Start anew from what another node's `mark` was, (2V, D) float32."""
@@ -91,42 +112,56 @@ class Mirror:
         self.mark[...] = state
         self._told.clear()
 
-
-def summed(changes: Sequence[FloatArray]) -> FloatArray:
-    """The sum of all nodes' changes, as if one node had made them all; frequent rows overshoot."""
-    total: FloatArray = np.sum(changes, axis=0)
-    return total
+    def _correct(self, correction: FloatArray) -> None:
+        self.W[: len(correction)] += correction
+        self.mark[: len(correction)] += correction
 
 
-def averaged(changes: Sequence[FloatArray]) -> FloatArray:
-    """The mean over the nodes that changed a row at all."""
-    touched = np.sum([np.any(change, axis=1) for change in changes], axis=0)
-    mean: FloatArray = (summed(changes) / np.maximum(touched, 1)[:, None]).astype(np.float32)
-    return mean
+class _Told(NamedTuple):
+    """What was told in a round, and this node's part in what it will come to, as far as it can know."""
+
+    number: int
+    changes: FloatArray
+    share: np.float32
+
+    @property
+    def own(self) -> FloatArray:
+        own: FloatArray = self.changes * self.share
+        return own
 
 
-def agreeing(changes: Sequence[FloatArray]) -> FloatArray:
-    """Between sum and mean, row by row, by how much the nodes agree.
+def boost(n_nodes: int, lr: float, objective: str) -> float:
+    """What nodes multiply the learning rate by: their number, as far as the rate stays safe.
 
-    The sum s of changes d_i is scaled by min(1, sum |d_i|^2 / |s|^2). Nodes that all found the same change of a frequent
-    row have found it once, and the mean is left; changes that have nothing to do with one another add up. (AdaSum [1]_
-    does the like for two nodes at a time.)
+    The mean of N nodes, each at N times the rate, moves rare rows as far as one machine that trains all the text: their
+    changes add up. Frequent rows cannot overshoot, for the mean is between what nodes found, and its noise is that of the
+    single rate. (Goyal et al. 2017 [1]_ have the same for large batches.)
+
+    References
+    ----------
+    .. [1] Goyal et al. 2017, Accurate, Large Minibatch SGD (arXiv:1706.02677).
+    """
+    return min(float(n_nodes), max(SAFE_RATE[objective] / lr, 1.0)) if lr else 1.0
+
+
+def combine(changes: Sequence[FloatArray], boost: float) -> FloatArray:
+    """What nodes' changes of the same rows, (R, D) float32 each, come to.
+
+    The sum s of N changes d_i is scaled by sum |d_i|^2 / |s|^2, but at least by 1 / N and at most by 1 / boost. With a boost
+    of N that is the mean. With less, nodes that all found the same change of a frequent row have found it once, and the mean
+    is left; changes that have nothing to do with one another add up. (AdaSum [1]_ does the like for two nodes at a time.)
 
     References
     ----------
     .. [1] Maleki et al. 2020, Scaling Distributed Training with Adaptive Summation (arXiv:2006.02924).
     """
-    total = summed(changes)
+    total: FloatArray = np.sum(changes, axis=0)
+    least, most = 1 / len(changes), 1 / boost
+    if least >= most:
+        total *= np.float32(most)
+        return total
     apart = sum(np.einsum("rd,rd->r", change, change) for change in changes)
     together = np.einsum("rd,rd->r", total, total)
-    scale = np.minimum(apart / np.maximum(together, np.float32(1e-30)), 1)
+    scale = np.clip(apart / np.maximum(together, np.float32(1e-30)), least, most)
     total *= np.asarray(scale, np.float32)[:, None]
     return total
-
-
-COMBINERS: dict[str, Callable[[Sequence[FloatArray]], FloatArray]] = {
-    "sum": summed,
-    "mean": averaged,
-    "agreeing": agreeing,
-}
-"""How changes of several nodes to the same rows, (R, D) float32 each, become one."""
