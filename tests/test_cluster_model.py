@@ -48,8 +48,8 @@ def test_bytes_of_a_round_are_those_that_the_package_tells(vocabulary):
 
 def test_the_mean_of_a_cycle():
     both = 2 * 16_000 * 100 * 4
-    assert cycle(16_000) == 16
-    assert cluster_rounds.mean_told_bytes(16_000, 100) == both * 3 / 16
+    assert cycle(16_000) == 64
+    assert cluster_rounds.mean_told_bytes(16_000, 100) == both / 16
     words = 8 * 128 * sync.MOST_HOT + 3_000_000  # eight lengths of rounds, each in half as many; then all words
     assert cycle(3_000_000) == 256
     assert cluster_rounds.mean_told_bytes(3_000_000, 100) == pytest.approx(words * 800 / 256)
@@ -154,7 +154,7 @@ def test_rounds_of_one_length_tell_as_much_and_hold_nobody_up():
 
 
 def test_rounds_between_two_tellings_follow_the_schedule():
-    between = [cluster_rounds.rounds_between(rank, 1600) for rank in (1, 100, 101, 200, 201, 400, 401, 800, 801, 1600)]
+    between = [cluster_rounds.rounds_between(rank, 6400) for rank in (1, 100, 101, 200, 201, 400, 401, 800, 801, 1600)]
     assert between == [1, 1, 2, 2, 4, 4, 8, 8, 16, 16]
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from parw2v.errors import SettingsError
 
-SYNC_WORDS = 200_000
+SYNC_WORDS = 500_000
 """Raw words that all nodes together train between two rounds (measured in benchmarks/README.md)."""
 
 
