@@ -42,8 +42,6 @@ class Work:
         Raw words of all epochs.
     words_before : int
         Raw words trained before this run, where it continues an earlier one.
-    all_workers : int
-        How many train the same rows at once, on one machine; damping counts what all of them do.
     """
 
     settings: TrainSettings
@@ -57,7 +55,6 @@ class Work:
     lr: float
     total_words: int
     words_before: int
-    all_workers: int
 
 
 @dataclass(frozen=True)
@@ -139,7 +136,7 @@ class Crew:
                 lr_min=settings.lr_min,
                 total_words=work.total_words,
                 words_before=work.words_before,
-                all_workers=work.all_workers,
+                all_workers=self.n_workers,
             )
             self._pool = stack.enter_context(
                 Pool(

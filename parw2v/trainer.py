@@ -231,7 +231,6 @@ class Trainer:
                 run.lr,
                 run.total_words,
                 words_before=self.state.raw_words,
-                all_workers=settings.n_workers,
             )
             with self._crew(work) as crew:
                 yield from Coordinator(run, crew, writer).reports()

@@ -80,7 +80,7 @@ class WorkerSetup:
     words_before: int
     """Raw words trained before this run, where it continues an earlier one."""
     all_workers: int
-    """How many train the same rows at once."""
+    """How many train the same rows at once; damping counts what all of them do."""
 
 
 def prepare(setup: WorkerSetup) -> Callable[[BlockTask], BlockResult]:

@@ -9,7 +9,6 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -23,9 +22,8 @@ import events  # noqa: E402
 from cluster_rounds import Case, Costs, cycle, simulate  # noqa: E402
 
 from parw2v.cluster import sync  # noqa: E402
-from parw2v.cluster.driver import ClusterCrew  # noqa: E402
 from parw2v.cluster.rounds import Member  # noqa: E402
-from parw2v.cluster.settings import Cluster  # noqa: E402
+from parw2v.cluster.team import Team  # noqa: E402
 from parw2v.corpus import MAX_BLOCK_WORDS, BlockPlan  # noqa: E402
 
 COSTS = Costs()
@@ -114,13 +112,10 @@ def test_rounds_hold_the_words_that_were_asked_for_or_more():
 
 @pytest.mark.parametrize("round_words", [0, 400_000, 30_000_000])
 def test_nodes_have_the_blocks_that_the_driver_gives_them(round_words):
-    crew = object.__new__(ClusterCrew)
-    crew._cluster = Cluster(sync_words=SMALL.sync_words)
-    crew._work = SimpleNamespace(plan=BlockPlan(5000 * MAX_BLOCK_WORDS, seed=1))
-    crew._members = {
-        number: Member(number, "", None, SMALL.workers, "", round_words=round_words) for number in range(SMALL.nodes)
-    }
-    given = crew.free(depth=2).count(0)
+    team = Team(BlockPlan(5000 * MAX_BLOCK_WORDS, seed=1), SMALL.sync_words, max_restarts=0)
+    for number in range(SMALL.nodes):
+        team.add(Member(number, "", None, SMALL.workers, "", round_words=round_words))
+    given = team.free(depth=2).count(0)
     ahead = cluster_rounds.Rounds(SMALL, COSTS).ahead(round_words)
     assert ahead == (given - SMALL.workers / 2) * MAX_BLOCK_WORDS
 

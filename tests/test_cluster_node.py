@@ -30,7 +30,7 @@ def node_of(small, tmp_path):
         model = Word2Vec(vocab, 20)
         keep = keep_probabilities(vocab.counts, settings.sample, settings.sample_rule)
         plan = BlockPlan(len(corpus), settings.seed)
-        shape = (20, "skipgram", 5, path if reads_corpus else None, 0.025, 2 * len(corpus), 0, 2)
+        shape = (20, "skipgram", 5, path if reads_corpus else None, 0.025, 2 * len(corpus), 0)
         nodes.append(Node(Work(settings, plan, vocab.counts, keep, *shape), model.W_in, model.W_out))
         return nodes[-1]
 

@@ -13,9 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import math
 import time
-from collections import deque
 from types import TracebackType
 from typing import Any
 
@@ -29,6 +27,7 @@ from parw2v.cluster.recruiting import Recruiting
 from parw2v.cluster.rounds import Combined, Member, Round
 from parw2v.cluster.settings import Cluster
 from parw2v.cluster.sync import OutOfStepError, boost, words_due
+from parw2v.cluster.team import Team
 from parw2v.corpus import Corpus
 from parw2v.crew import Joined, Work
 from parw2v.errors import WorkerError
@@ -58,13 +57,10 @@ class ClusterCrew:
         self._work, self._cluster = work, cluster
         self._recruiting = Recruiting(self._ray, work, W_in, W_out, cluster)
         self._corpus = Corpus(path=work.corpus_path)
-        self._members: dict[int, Member] = {}
-        self._events: list[Result | Death | Joined] = []
+        self._team = Team(work.plan, cluster.sync_words, work.settings.max_restarts)
         self._number = 0
-        self._open: deque[Round] = deque()
-        self._combined: deque[Combined] = deque()
-        self._words_of_lost = 0
-        self._restarts = 0
+        self._open: Round | None = None
+        self._combined: Combined | None = None
         self._connected = False
         self.estimate = Estimate(0, W_in.nbytes + W_out.nbytes, 0)
 
@@ -82,7 +78,7 @@ class ClusterCrew:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        actors = [member.actor for member in (*self._members.values(), *self._recruiting.pending)]
+        actors = [member.actor for member in (*self._team, *self._recruiting.pending)]
         closing = [actor.close.remote() for actor in actors]
         with contextlib.suppress(Exception):
             self._ray.wait(closing, num_returns=len(closing), timeout=5)
@@ -96,37 +92,37 @@ class ClusterCrew:
         """Wait for as many nodes as are wanted, or for all there are."""
         wanted = self._cluster.nodes or 1
         deadline = time.monotonic() + _START_SECONDS
-        while len(self._members) < wanted or (self._recruiting.pending and self._cluster.nodes is None):
-            self._take_on(self._recruiting.arrived(self._members.values(), timeout=0.2))
+        while len(self._team) < wanted or (self._recruiting.pending and self._cluster.nodes is None):
+            self._take_on(self._recruiting.arrived(self._team, timeout=0.2))
             if time.monotonic() > deadline:
                 raise WorkerError(
-                    f"{len(self._members)} of {wanted} nodes started within {_START_SECONDS:.0f} s; "
+                    f"{len(self._team)} of {wanted} nodes started within {_START_SECONDS:.0f} s; "
                     "see ray status, or ask for fewer with --nodes"
                 )
 
     def _take_on(self, arrived: list[Member]) -> None:
         """Give nodes that have started the state of the others, and make them some of them."""
         for member in arrived:
-            if self._members:
+            if self._team:
                 self._settle()
-                other = next(iter(self._members.values()))
+                other = next(iter(self._team))
                 try:
                     self._ray.get(member.actor.start_anew.remote(other.actor.state.remote()))
                 except self._ray.exceptions.RayError:  # it or the other one was lost; if the other, a round will tell
                     self._ray.kill(member.actor)
                     continue
-                self._events.append(Joined(member.name, member.n_workers))
-            self._members[member.number] = member
+                self._team.events.append(Joined(member.name, member.n_workers))
+            self._team.add(member)
 
     # ------------------------------------------------------------------------------------------ what a coordinator asks
 
     @property
     def n_workers(self) -> int:
-        return sum(member.n_workers for member in self._members.values())
+        return sum(member.n_workers for member in self._team)
 
     @property
     def is_ready(self) -> bool:
-        return bool(self._members)
+        return bool(self._team)
 
     @property
     def pids(self) -> list[int]:
@@ -135,29 +131,22 @@ class ClusterCrew:
     @property
     def restarts(self) -> int:
         """Nodes lost and workers replaced so far."""
-        return self._restarts
+        return self._team.restarts
 
     @property
     def words(self) -> int:
-        return self._words_of_lost + sum(member.words for member in self._members.values())
+        return self._team.words
 
     def set_words(self, worker: int, words: int) -> None:
         """Nothing to do: the words of a lost node are counted here."""
 
     def free(self, depth: int = 1) -> list[int]:
         """Nodes with room for blocks, each as often as it has."""
-        lanes = []
-        for member in self._members.values():
-            ahead = math.ceil(2 * max(self._quota(member), member.round_words) / self._block_words) if depth > 1 else 0
-            room = depth * member.n_workers + ahead - member.n_unfinished
-            lanes += [(i, member.number) for i in range(room)]
-        return [number for _, number in sorted(lanes)]
+        return self._team.free(depth)
 
     def submit(self, worker: int, task: BlockTask) -> None:
         """Give a node one more block."""
-        member, block = self._members[worker], Block(task.epoch, task.block)
-        member.given.append(block)
-        member.leased[block] = None
+        self._team.give(worker, Block(task.epoch, task.block))
 
     def wait(self, timeout: float) -> list[Result | Death | Joined]:
         """Take the rounds forward; what has happened within `timeout` seconds.
@@ -173,20 +162,20 @@ class ClusterCrew:
             raise WorkerError(f"Ray failed ({type(error).__name__}); see its logs, and go on with --resume") from error
 
     def _wait(self, timeout: float) -> list[Result | Death | Joined]:
-        self._take_on(self._recruiting.arrived(self._members.values(), timeout=0))
-        if not self._open and any(member.leased for member in self._members.values()):
-            busy = any(member.n_unfinished for member in self._members.values())
+        self._take_on(self._recruiting.arrived(self._team, timeout=0))
+        if not self._open and self._team.has_blocks:
+            busy = any(member.n_unfinished for member in self._team)
             due = words_due(self._number + 1, self._n_words) if busy else self._n_words
             self._order(tell=due if self._has_others else 0)
         self._close(timeout)
-        events, self._events = self._events, []
+        events, self._team.events = self._team.events, []
         return events
 
     def vectors(self) -> tuple[FloatArray, FloatArray]:
         """Copies of W_in and W_out, (V, D) float32 each: what all agree on if no block is out, else one node's."""
-        if not any(member.leased for member in self._members.values()):
+        if not self._team.has_blocks:
             self._settle()
-        for member in list(self._members.values()):
+        for member in self._team:
             try:
                 W: FloatArray = self._ray.get(member.actor.vectors.remote())
             except self._ray.exceptions.RayActorError as error:
@@ -203,32 +192,21 @@ class ClusterCrew:
     @property
     def _has_others(self) -> bool:
         """Whether a node has anybody to tell."""
-        return len(self._members) > 1
+        return len(self._team) > 1
 
     @property
     def _n_words(self) -> int:
         return len(self._work.counts)
 
-    @property
-    def _block_words(self) -> int:
-        return -(-self._work.plan.n_words // self._work.plan.n_blocks)
-
-    def _quota(self, member: Member) -> float:
-        """Raw words of a round that a node is to train: its share by speed, so that all end together."""
-        known = [other.speed for other in self._members.values() if other.speed]
-        usual = sum(known) / len(known) if known else 1.0
-        speeds = {other.number: other.speed or usual for other in self._members.values()}
-        return self._cluster.sync_words * speeds[member.number] / sum(speeds.values())
-
     def _order(self, *, tell: int, train: bool = True) -> None:
-        """Order a round of every node: take in what the oldest one closed came to, train, tell."""
-        takes_in = self._combined.popleft() if self._combined else None
+        """Order a round of every node: take in what the last one came to, train, tell."""
+        takes_in, self._combined = self._combined, None
         taken = takes_in.shards if takes_in else []
         self._number += 1
-        everyone, n_nodes = self.words, len(self._members)
+        everyone, n_nodes = self.words, len(self._team)
         rate = boost(n_nodes, self._work.lr, self._work.objective)
         opened = Round(self._number, {}, {}, {}, takes_in, tells=tell > 0, boost=rate)
-        for member in self._members.values():
+        for member in self._team:
             with_tokens = not member.reads_corpus
             tokens = [self._ray.put(self._tokens(block)) for block in member.given] if with_tokens else []
             order = Order(
@@ -236,7 +214,7 @@ class ClusterCrew:
                 blocks=member.given,
                 with_tokens=with_tokens,
                 takes_in=takes_in.number if takes_in else 0,
-                n_words=int(self._quota(member)) if train else 0,
+                n_words=int(self._team.quota(member)) if train else 0,
                 tell_words=tell,
                 n_nodes=n_nodes,
                 boost=rate,
@@ -246,40 +224,39 @@ class ClusterCrew:
             opened.given[member], member.given = member.given, []
             called = member.actor.round.options(num_returns=1 + n_nodes).remote(order, *tokens, *taken)
             opened.answers[member], opened.shards[member] = called[0], called[1:]
-        self._open.append(opened)
+        self._open = opened
 
     def _tokens(self, block: Block) -> TokenArray:
         return self._corpus.read_block(self._work.plan, *block)
 
     def _close(self, timeout: float) -> None:
-        """Take the answers to the oldest open round, if all are there within `timeout` seconds."""
-        if not self._open:
+        """Take the answers to the open round, if all are there within `timeout` seconds."""
+        if not (one := self._open):
             time.sleep(min(timeout, 0.01))
             return
-        oldest = self._open[0]
-        waiting = list(oldest.answers.values())
+        waiting = list(one.answers.values())
         late = self._ray.wait(waiting, num_returns=len(waiting), timeout=timeout, fetch_local=False)[1]
         if late:
-            self._notice_hangs(oldest, late)
+            self._notice_hangs(one, late)
             return
-        self._open.popleft()
+        self._open = None
         is_whole = True
-        for member in list(oldest.answers):
-            is_whole &= self._took(member, oldest)
-        if not self._members:
+        for member in list(one.answers):
+            is_whole &= self._took(member, one)
+        if not self._team:
             raise WorkerError("no node is left; start some, and go on with --resume")
         if not is_whole:
-            self._regroup(oldest.takes_in)
+            self._regroup(one.takes_in)
             return
-        if oldest.takes_in:
-            self._count(oldest.takes_in)
+        if one.takes_in:
+            self._team.count(one.takes_in.blocks)
         if not self._has_others and not self._held():  # nobody else has to know
-            [member] = self._members.values()
-            self._count(Combined(0, [], [(member, block) for block in member.told]))
+            [member] = self._team
+            self._team.count([(member, block) for block in member.told])
             member.told = []
-        if oldest.tells:
-            told = {member: shards for member, shards in oldest.shards.items() if member in oldest.answers}
-            self._combine(oldest, told)
+        if one.tells:
+            told = {member: shards for member, shards in one.shards.items() if member in self._team}
+            self._combine(one, told)
 
     def _took(self, member: Member, one: Round) -> bool:
         """Note a node's answer; False if it could not carry out the order, for lack of what it was to take in."""
@@ -296,16 +273,10 @@ class ClusterCrew:
         except errors.RayError:
             carried_out = False
         else:
-            self._note(member, answer)
+            self._team.note(member, answer)
         if not carried_out:
             member.given = one.given[member] + member.given
         return carried_out
-
-    def _note(self, member: Member, answer: Answer) -> None:
-        member.note(answer)
-        for pid, cause in answer.deaths:
-            self._restarts += 1
-            self._events.append(Death(member.number, pid, f"on {member.name} {cause}", ()))
 
     def _combine(self, one: Round, told: dict[Member, list[Any]]) -> None:
         """Have the changes of a round combined, a range of rows on each node, beside its training."""
@@ -317,17 +288,7 @@ class ClusterCrew:
         blocks = [(member, block) for member in told for block in member.told]
         for member in told:
             member.told = []
-        self._combined.append(Combined(one.number, shards, blocks))
-
-    def _count(self, held: Combined) -> None:
-        """The blocks that a round held are done, now that all nodes have taken it in."""
-        for member, block in held.blocks:
-            result = member.leased.pop(block, None)
-            if result is not None:
-                member.counted_words += result.raw_words
-                if member.number not in self._members:
-                    self._words_of_lost += result.raw_words
-                self._events.append(Result(member.number, BlockTask(*block, member.number), result))
+        self._combined = Combined(one.number, shards, blocks)
 
     def _settle(self) -> None:
         """Make all nodes agree on all rows, with nothing under way but blocks."""
@@ -341,14 +302,14 @@ class ClusterCrew:
 
     # ------------------------------------------------------------------------------------------ losses
 
-    def _notice_hangs(self, oldest: Round, late: list[Any]) -> None:
+    def _notice_hangs(self, one: Round, late: list[Any]) -> None:
         """Nodes that have not answered for too long are lost, and named."""
         limit = self._work.settings.hang_timeout
-        if time.monotonic() - oldest.ordered < limit:
+        if time.monotonic() - one.ordered < limit:
             return
-        suspects = [member for member, answer in oldest.answers.items() if answer in late]
+        suspects = [member for member, answer in one.answers.items() if answer in late]
         silent = [member for member in suspects if not answers_a_ping(self._ray, member.actor)]  # others wait for these
-        oldest.ordered = time.monotonic()
+        one.ordered = time.monotonic()
         for member in suspects:
             if member in silent or not silent:
                 self._ray.kill(member.actor)
@@ -356,56 +317,30 @@ class ClusterCrew:
 
     def _lose(self, member: Member, cause: str) -> None:
         """Go on without a node: what does not count of it goes out again."""
-        if self._members.pop(member.number, None) is None:
+        if member not in self._team:
             return
-        self._restarts += 1
-        for opened in self._open:
-            opened.answers.pop(member, None)
-        counts = {block for one in self._held() for holder, block in one.blocks if holder is member}
-        lost = [block for block in member.leased if block not in counts]
-        for block in lost:
-            del member.leased[block]
-        self._words_of_lost += member.counted_words
-        if self._restarts > self._work.settings.max_restarts:
-            raise WorkerError(
-                f"node {member.name} {cause}; {self._restarts} losses are more than the "
-                f"{self._work.settings.max_restarts} a run puts up with"
-            )
-        tasks = tuple(BlockTask(*block, member.number) for block in lost)
-        self._events.append(Death(member.number, 0, f"{member.name} {cause}", tasks))
+        if self._open:
+            self._open.answers.pop(member, None)
+        self._team.lose(member, cause, self._held())
 
     def _held(self) -> list[Combined]:
         """Rounds whose changes are on their way to the nodes."""
-        return [*(one.takes_in for one in self._open if one.takes_in), *self._combined]
+        return [one for one in (self._open and self._open.takes_in, self._combined) if one]
 
     def _regroup(self, missed: Combined | None) -> None:
         """After changes were lost that some nodes may have and others not: all take over one node's state.
 
         What the others have told and nobody took in, or not told yet, goes with it: their blocks go out again.
         """
-        for opened in list(self._open):
-            waiting = list(opened.answers.values())
-            self._ray.wait(waiting, num_returns=len(waiting), timeout=self._work.settings.hang_timeout)
-            for member in list(opened.answers):
-                self._took(member, opened)
         held = [*self._held(), *([missed] if missed else [])]
-        self._open.clear()
-        self._combined.clear()
-        if not self._members:
+        self._combined = None
+        if not self._team:
             raise WorkerError("no node is left; start some, and go on with --resume")
-        first, *others = self._members.values()
+        first, *others = self._team
         state = first.actor.start_anew.remote(None)
         self._ray.get([member.actor.start_anew.remote(state) for member in others])
         done = [(first, block) for block, result in first.leased.items() if result is not None]
-        for member in (
-            *others,
-            *{entry[0] for one in held for entry in one.blocks if entry[0].number not in self._members},
-        ):
-            again = [block for block, result in member.leased.items() if result is not None]
-            for block in again:
-                del member.leased[block]
-            member.told = []
-            tasks = tuple(BlockTask(*block, member.number) for block in again)
-            self._events.append(Death(member.number, 0, f"{member.name} lost work with another node", tasks))
+        for member in {*others, *(holder for one in held for holder, _ in one.blocks if holder not in self._team)}:
+            self._team.repeat(member)
         first.told = []
-        self._count(Combined(0, [], done))
+        self._team.count(done)

@@ -92,7 +92,6 @@ class Recruiting:
             self._work,
             settings=replace(self._work.settings, workers=n_workers),
             corpus_path=self._work.corpus_path if self._fingerprint else None,
-            all_workers=n_workers,
         )
         if not self._refs:
             self._refs = tuple(map(self._ray.put, self._start))
