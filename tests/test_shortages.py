@@ -18,6 +18,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import matrix
@@ -55,7 +56,7 @@ class Disk:
         mount_point.mkdir(parents=True, exist_ok=True)
         program = f"mount -t tmpfs -o size={megabytes}m tmpfs '{mount_point}' && echo mounted && exec cat"
         command = ["unshare", "-m", "sh", "-c", program]
-        self.mount_point, self.holder = mount_point, None
+        self.mount_point, self.holder, self.filler = mount_point, None, None
         with contextlib.suppress(FileNotFoundError):
             self.holder = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -66,18 +67,34 @@ class Disk:
         self.path = Path(f"/proc/{self.holder.pid}/root{mount_point}")
 
     def fill(self):
-        with (self.path / "ballast").open("wb", buffering=0) as file, contextlib.suppress(OSError):
-            while True:
-                file.write(bytes(1 << 12))
+        """Fill it, and fill it again with whatever is given back, such as an older checkpoint's room."""
+        self.full, self.emptying = threading.Event(), threading.Event()
+        self.filler = threading.Thread(target=self._keep_full, daemon=True)
+        self.filler.start()
+        assert self.full.wait(30)
+
+    def _keep_full(self):
+        with (self.path / "ballast").open("wb", buffering=0) as file:
+            while not self.emptying.is_set():
+                try:
+                    file.write(bytes(1 << 12))
+                except OSError:
+                    self.full.set()
+                    self.emptying.wait(1e-4)
 
     def empty(self):
-        (self.path / "ballast").unlink()
+        if self.filler:
+            self.emptying.set()
+            self.filler.join()
+            self.filler = None
+            (self.path / "ballast").unlink()
 
     def remount(self, how):
         command = ["nsenter", "-t", str(self.holder.pid), "-m", "mount", "-o", f"remount,{how}", str(self.mount_point)]
         until(lambda: subprocess.run(command, capture_output=True).returncode == 0)  # it is busy while it is written to
 
     def close(self):
+        self.empty()
         if self.holder:
             self.holder.communicate()
 
@@ -174,6 +191,7 @@ def test_a_stop_whose_checkpoint_cannot_be_written_is_one_line(python, tmp_path,
     process = python.start_cli(*flags, "--checkpoint_every", "0.3", "--log_json", log)
     meanwhile(process, lambda: saved_words(log) > 0)
     broken.hinder(process)
+    meanwhile(process, lambda: records(log, "checkpoint_failed"))
     words = saved_words(log)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=30)
