@@ -13,7 +13,7 @@ from pathlib import Path
 
 _THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS")
 
-_KEEP_FREED_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(1 << 25), "MALLOC_TRIM_THRESHOLD_": str(1 << 29)}
+KEEP_FREED_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(1 << 25), "MALLOC_TRIM_THRESHOLD_": str(1 << 29)}
 """Has glibc keep the memory of a block's arrays for the next block instead of giving it back to the system, which would
 hand it out again page by page, each set to zero (measured: 7 % of the speed). Other C libraries take no notice."""
 
@@ -32,7 +32,7 @@ print(best)
 
 def worker_environment() -> dict[str, str]:
     """The environment for a worker process: this one's, with BLAS pinned to one thread and its code path chosen."""
-    environment = dict(_KEEP_FREED_MEMORY) | os.environ | dict.fromkeys(_THREAD_VARIABLES, "1")
+    environment = dict(KEEP_FREED_MEMORY) | os.environ | dict.fromkeys(_THREAD_VARIABLES, "1")
     if core_type := faster_core_type():
         environment["OPENBLAS_CORETYPE"] = core_type
     return environment

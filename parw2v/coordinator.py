@@ -188,10 +188,12 @@ class Coordinator:
     def _hand_out(self) -> None:
         """Give out blocks: first those that a dead worker left, then the next in order.
 
-        A worker has one block to train and one to go on with, so that it never waits for this process; not at the end of
-        an epoch, where a block in waiting would keep another worker from it.
+        A worker has one block to train and one to go on with, so that it never waits for this process; not before all of
+        them wait for the last one, where a block in waiting would keep another worker from it.
         """
-        near_end = self.ledger.left_in_epoch <= 2 * self.crew.n_workers
+        near_end = self.ledger.left_in_epoch <= 2 * self.crew.n_workers and (
+            self.ledger.in_last_epoch or (self.run.checkpoint_dir is not None and self._rested)
+        )
         for worker in self.crew.free(depth=1 if near_end else 2):
             block = self.ledger.lease(only_returned=self._checkpoint_due())
             if block is None:
@@ -244,9 +246,13 @@ class Coordinator:
             return False
         every = self.run.settings.checkpoint_every
         since = time.perf_counter() - self.last_checkpoint
-        # Where epochs are short, a checkpoint at the end of each would cost more than what it could save.
-        rested = since >= _CHECKPOINT_SHARE * self.checkpoint_seconds and not (self.saving and not self.saving.done())
-        return (self.ledger.at_epoch_end and rested) or (every is not None and since >= every)
+        return (self.ledger.at_epoch_end and self._rested) or (every is not None and since >= every)
+
+    @property
+    def _rested(self) -> bool:
+        """Whether the last checkpoint is so long ago that the end of an epoch is worth one; epochs may be short."""
+        since = time.perf_counter() - self.last_checkpoint
+        return since >= _CHECKPOINT_SHARE * self.checkpoint_seconds and not (self.saving and not self.saving.done())
 
     def _checkpoint(self) -> Iterator[Report]:
         """Copy the state while no block is in flight and write it while the workers go on."""

@@ -84,6 +84,11 @@ class Ledger:
         return self.issued % self.n_blocks == 0 and self.issued < self.total
 
     @property
+    def in_last_epoch(self) -> bool:
+        """Whether the next block to be given out for the first time is of the last epoch, or there is none."""
+        return self.issued >= self.total - self.n_blocks
+
+    @property
     def left_in_epoch(self) -> int:
         """Blocks of the epoch under way that were not given out yet; of the next one, between two."""
         return self.n_blocks - self.issued % self.n_blocks

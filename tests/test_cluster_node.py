@@ -46,9 +46,11 @@ def order(blocks=(), *, number=1, takes_in=0, n_words=None, tell=0, elsewhere=0,
         list(blocks),
         with_tokens,
         takes_in,
+        more.get("combines", False),
         n_words,
         tell,
         n_nodes,
+        more.get("parts", n_nodes),
         more.get("boost", 1.0),
         more.get("waits", False),
         elsewhere,
@@ -103,8 +105,9 @@ def test_workers_wait_for_the_next_order_where_they_should(node_of):
     assert answer.words == len(node_of.corpus)
 
 
-def test_nodes_agree_after_rounds(node_of):
-    """As the driver runs them: what is told in a round is taken in two rounds later."""
+@pytest.mark.parametrize("whole", [True, False])
+def test_nodes_agree_after_rounds(node_of, whole):
+    """What is told in a round is taken in two rounds later: as it was told, or combined by ranges."""
     nodes = [node_of(), node_of()]
     given = [blocks_of(node_of.plan)[i::2] for i in range(2)]
     on_the_way, results, number = deque(), [], 0
@@ -121,13 +124,24 @@ def test_nodes_agree_after_rounds(node_of):
         for node, blocks in zip(nodes, given, strict=True):
             blocks = blocks if number == 1 else ()
             answer, shards = node.round(
-                order(blocks, number=number, takes_in=takes_in, n_words=100, tell=tell, n_nodes=2, boost=2.0),
-                *([] if combined is None else [combined]),
+                order(
+                    blocks,
+                    number=number,
+                    takes_in=takes_in,
+                    combines=whole,
+                    n_words=100,
+                    tell=tell,
+                    n_nodes=2,
+                    parts=1 if whole else 2,
+                    boost=2.0,
+                ),
+                *(combined or ()),
             )
             results += answer.results
-            told.append(np.concatenate(shards))
+            told.append(shards)
         if tell:
-            on_the_way.append((number, combine(told, 2.0)))
+            shards = [combine(parts, 2.0) for parts in zip(*told, strict=True)]
+            on_the_way.append((number, [part for [part] in told] if whole else shards))
     assert number > 3
     assert sorted(block for block, _ in results) == blocks_of(node_of.plan)
     for node in nodes:

@@ -65,7 +65,7 @@ def test_all_nodes_end_with_the_same_rows_while_training_goes_on(factor):
         if len(on_the_way) == 2 or (on_the_way and not train):
             told, parts = on_the_way.pop(0)
             for node in nodes:
-                node.take_in(told, combine(parts, factor))
+                node.take_in(told, np.array_split(combine(parts, factor), 3))
         if train:
             for node in nodes:
                 node.set_boost(factor)
@@ -97,7 +97,7 @@ def test_two_nodes_at_twice_the_rate_come_to_what_one_node_would_have(delay):
         if len(on_the_way) > delay:
             total = combine(on_the_way.pop(0), 2.0)
             for node in nodes:
-                node.take_in(number - 1 - delay, total)
+                node.take_in(number - 1 - delay, [total])
         for node in nodes:
             change = rng.integers(-4, 5, (8, 2)).astype(np.float32)
             node.W += 2 * change
@@ -112,7 +112,7 @@ def test_two_nodes_at_twice_the_rate_come_to_what_one_node_would_have(delay):
     on_the_way.append([node.changes(20, 4, 2) for node in nodes])
     for number, told in enumerate(on_the_way, start=first):
         for node in nodes:
-            node.take_in(number, combine(told, 2.0))
+            node.take_in(number, [combine(told, 2.0)])
     for node in nodes:
         assert np.array_equal(node.W, whole)
         assert np.array_equal(node.vectors(), whole)
@@ -142,7 +142,7 @@ def test_a_node_that_starts_anew_waits_for_nothing():
     new.reset(old.mark)
     total = combine([old.changes(2, 2, 2), new.changes(2, 2, 2)], 2.0)
     for node in (old, new):
-        node.take_in(2, total)
+        node.take_in(2, [total])
         assert np.array_equal(node.W, np.ones((4, 2)))
 
 
@@ -150,13 +150,13 @@ def test_a_node_that_starts_anew_waits_for_nothing():
 def test_a_round_out_of_step_changes_nothing(number):
     node = Mirror(np.zeros((4, 2), np.float32))
     with pytest.raises(OutOfStepError):
-        node.take_in(1, np.ones((4, 2), np.float32))
+        node.take_in(1, [np.ones((4, 2), np.float32)])
     node.W += 1
     node.changes(2, 2, 1)
     with pytest.raises(OutOfStepError):
-        node.take_in(number, np.zeros((4, 2), np.float32))
+        node.take_in(number, [np.zeros((4, 2), np.float32)])
     assert np.array_equal(node.W, node.mark)
-    node.take_in(2, np.zeros((4, 2), np.float32))
+    node.take_in(2, [np.zeros((4, 2), np.float32)])
     assert not node.W.any()
 
 

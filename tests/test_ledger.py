@@ -49,9 +49,9 @@ def test_where_epochs_end():
     ledger = Ledger(3, 2)
     ends = []
     while not ledger.is_complete:
-        ends.append((ledger.at_epoch_end, ledger.left_in_epoch))
+        ends.append((ledger.at_epoch_end, ledger.left_in_epoch, ledger.in_last_epoch))
         ledger.finish(ledger.lease())
-    assert ends == [(True, 3), (False, 2), (False, 1)] * 2
+    assert ends == [(*end, last) for last in (False, True) for end in ((True, 3), (False, 2), (False, 1))]
     assert not ledger.at_epoch_end
 
 

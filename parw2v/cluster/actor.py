@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import Any
 
 from parw2v.arraytypes import FloatArray
+from parw2v.blas import KEEP_FREED_MEMORY
 from parw2v.cluster.node import Node, Order
 from parw2v.cluster.sync import combine
 from parw2v.corpus import Corpus
@@ -23,7 +24,8 @@ def actor_on(ray: ModuleType, node_id: str, cpus: int) -> Any:
 
     place = NodeAffinitySchedulingStrategy(node_id, soft=False)
     kind = ray.remote(concurrency_groups={BESIDE: 1})(NodeActor)
-    return kind.options(num_cpus=cpus, scheduling_strategy=place, max_restarts=0).remote()
+    memory = {"env_vars": KEEP_FREED_MEMORY}
+    return kind.options(num_cpus=cpus, scheduling_strategy=place, max_restarts=0, runtime_env=memory).remote()
 
 
 def answers_a_ping(ray: ModuleType, actor: Any) -> bool:
@@ -54,6 +56,9 @@ class NodeActor:
 
     def vectors(self) -> FloatArray:
         return self.node.vectors()
+
+    def is_finite(self) -> bool:
+        return self.node.crew.is_finite()
 
     def start_anew(self, state: FloatArray | None) -> FloatArray | None:
         """Take over a state, or keep the own and return it; nothing that was told is waited for."""

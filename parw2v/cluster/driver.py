@@ -17,8 +17,6 @@ import time
 from types import TracebackType
 from typing import Any
 
-import numpy as np
-
 from parw2v.arraytypes import FloatArray, TokenArray
 from parw2v.cluster.access import as_ours, connect, imported_ray
 from parw2v.cluster.actor import BESIDE, answers_a_ping
@@ -35,6 +33,9 @@ from parw2v.estimate import Estimate
 from parw2v.ledger import Block
 from parw2v.pool import Death, Result
 from parw2v.worker import BlockTask
+
+WHOLE = 2
+"""So many nodes tell their changes in one piece, and each combines them: as many bytes as by ranges, and fewer calls."""
 
 _START_SECONDS = 300.0
 """For the first nodes to appear and start; Ray may have to copy an environment to them."""
@@ -61,6 +62,8 @@ class ClusterCrew:
         self._number = 0
         self._open: Round | None = None
         self._combined: Combined | None = None
+        self._settled = 0
+        """The round after which all nodes agreed last."""
         self._connected = False
         self.estimate = Estimate(0, W_in.nbytes + W_out.nbytes, 0)
 
@@ -101,9 +104,9 @@ class ClusterCrew:
                 )
 
     def _take_on(self, arrived: list[Member]) -> None:
-        """Give nodes that have started the state of the others, and make them some of them."""
+        """Give nodes that have started the state of the others, unless nothing was trained yet; make them some of them."""
         for member in arrived:
-            if self._team:
+            if self._team and self._number:
                 self._settle()
                 other = next(iter(self._team))
                 try:
@@ -173,19 +176,22 @@ class ClusterCrew:
 
     def vectors(self) -> tuple[FloatArray, FloatArray]:
         """Copies of W_in and W_out, (V, D) float32 each: what all agree on if no block is out, else one node's."""
+        W: FloatArray = self._of_any_node("vectors")
+        return W[0::2].copy(), W[1::2].copy()
+
+    def is_finite(self) -> bool:
+        return bool(self._of_any_node("is_finite"))
+
+    def _of_any_node(self, method: str) -> Any:
+        """What a node returns; all agree on all rows, if no block is out."""
         if not self._team.has_blocks:
             self._settle()
         for member in self._team:
             try:
-                W: FloatArray = self._ray.get(member.actor.vectors.remote())
+                return self._ray.get(getattr(member.actor, method).remote())
             except self._ray.exceptions.RayActorError as error:
                 self._lose(member, f"was lost ({type(error).__name__})")
-            else:
-                return W[0::2].copy(), W[1::2].copy()
         raise WorkerError("no node is left; start some, and go on with --resume")
-
-    def is_finite(self) -> bool:
-        return all(bool(np.isfinite(W).all()) for W in self.vectors())
 
     # ------------------------------------------------------------------------------------------ rounds
 
@@ -204,8 +210,9 @@ class ClusterCrew:
         taken = takes_in.shards if takes_in else []
         self._number += 1
         everyone, n_nodes = self.words, len(self._team)
+        parts = 1 if n_nodes <= WHOLE else n_nodes
         rate = boost(n_nodes, self._work.lr, self._work.objective)
-        opened = Round(self._number, {}, {}, {}, takes_in, tells=tell > 0, boost=rate)
+        opened = Round(self._number, {}, {}, {}, takes_in, tells=tell > 0, parts=parts, boost=rate)
         for member in self._team:
             with_tokens = not member.reads_corpus
             tokens = [self._ray.put(self._tokens(block)) for block in member.given] if with_tokens else []
@@ -214,15 +221,17 @@ class ClusterCrew:
                 blocks=member.given,
                 with_tokens=with_tokens,
                 takes_in=takes_in.number if takes_in else 0,
+                combines=takes_in is not None and takes_in.whole,
                 n_words=int(self._team.quota(member)) if train else 0,
                 tell_words=tell,
                 n_nodes=n_nodes,
+                parts=parts,
                 boost=rate,
                 waits=rate < n_nodes,
                 words_elsewhere=everyone - member.words,
             )
             opened.given[member], member.given = member.given, []
-            called = member.actor.round.options(num_returns=1 + n_nodes).remote(order, *tokens, *taken)
+            called = member.actor.round.options(num_returns=1 + parts).remote(order, *tokens, *taken)
             opened.answers[member], opened.shards[member] = called[0], called[1:]
         self._open = opened
 
@@ -280,25 +289,31 @@ class ClusterCrew:
 
     def _combine(self, one: Round, told: dict[Member, list[Any]]) -> None:
         """Have the changes of a round combined, a range of rows on each node, beside its training."""
+        blocks = [(member, block) for member in told for block in member.told]
+        for member in told:
+            member.told = []
+        if one.parts == 1:
+            self._combined = Combined(one.number, [whole for [whole] in told.values()], True, blocks)
+            return
         actors = itertools.cycle(member.actor for member in told)
         shards = [
             actor.combine.options(concurrency_group=BESIDE).remote(one.boost, *parts)
             for actor, parts in zip(actors, zip(*told.values(), strict=True), strict=False)
         ]
-        blocks = [(member, block) for member in told for block in member.told]
-        for member in told:
-            member.told = []
-        self._combined = Combined(one.number, shards, blocks)
+        self._combined = Combined(one.number, shards, False, blocks)
 
     def _settle(self) -> None:
         """Make all nodes agree on all rows, with nothing under way but blocks."""
         while self._open:
             self._close(1.0)
-        self._order(tell=self._n_words, train=False)
+        if self._settled == self._number:  # what was trained since, nobody was told to
+            return
+        self._order(tell=self._n_words if self._has_others else 0, train=False)
         while self._open or self._combined:
             if not self._open:
                 self._order(tell=0, train=False)
             self._close(1.0)
+        self._settled = self._number
 
     # ------------------------------------------------------------------------------------------ losses
 

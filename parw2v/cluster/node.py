@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from parw2v.arraytypes import AnyArray, FloatArray
-from parw2v.cluster.sync import Mirror
+from parw2v.cluster.sync import Mirror, combine
 from parw2v.crew import Crew, Work
 from parw2v.ledger import Block
 from parw2v.pool import Death, Result
@@ -34,13 +34,17 @@ class Order:
     with_tokens : bool
         Whether the tokens of those blocks come along.
     takes_in : int
-        The round whose combined changes come along; 0 for none.
+        The round whose changes come along; 0 for none.
+    combines : bool
+        Whether they come as each node told them, to be combined here; else combined, range by range.
     n_words : int or None
         Train so many raw words, or until nothing is left; None to finish all blocks.
     tell_words : int
         Tell the changes of the rows of the first so many words; 0 for none.
     n_nodes : int
-        That take part in the round; changes are told in as many parts.
+        That take part in the round.
+    parts : int
+        Changes are told in so many.
     boost : float
         What the learning rate is multiplied by from now on.
     waits : bool
@@ -53,9 +57,11 @@ class Order:
     blocks: list[Block]
     with_tokens: bool
     takes_in: int
+    combines: bool
     n_words: int | None
     tell_words: int
     n_nodes: int
+    parts: int
     boost: float
     waits: bool
     words_elsewhere: int
@@ -107,7 +113,7 @@ class Node:
         ----------
         order : Order
         arrays
-            The tokens of each block, if they come along; then the parts of the combined changes.
+            The tokens of each block, if they come along; then the changes of a round.
 
         Returns
         -------
@@ -122,8 +128,9 @@ class Node:
         """
         tokens = arrays[: len(order.blocks)] if order.with_tokens else [None] * len(order.blocks)
         if order.takes_in:
-            parts = arrays[len(order.blocks) if order.with_tokens else 0 :]
-            self.mirror.take_in(order.takes_in, np.concatenate(parts))
+            changes = arrays[len(order.blocks) if order.with_tokens else 0 :]
+            combined = [combine(changes, self.mirror.boost)] if order.combines else changes
+            self.mirror.take_in(order.takes_in, combined)
         self.mirror.set_boost(order.boost)
         self.crew.set_boost(order.boost)
         self.crew.set_words_elsewhere(order.words_elsewhere)
@@ -145,7 +152,7 @@ class Node:
         told = np.zeros((0, 1), np.float32)
         if order.tell_words:
             told = self.mirror.changes(order.number, order.tell_words, order.n_nodes)
-        return answer, np.array_split(told, order.n_nodes)
+        return answer, np.array_split(told, order.parts)
 
     def _hand_out(self) -> None:
         while self.waiting and (free := self.crew.free(depth=2)):

@@ -53,10 +53,13 @@ class Member:
 
 @dataclass(eq=False)
 class Combined:
-    """What a round came to, under way or ready, by ranges of rows; and the blocks it holds."""
+    """What a round comes to, under way or ready, and the blocks it holds."""
 
     number: int
     shards: list[Any]
+    """By ranges of rows; of two nodes, what each told, to be combined by both."""
+    whole: bool
+    """Whether they are that."""
     blocks: list[tuple[Member, Block]]
 
 
@@ -70,5 +73,6 @@ class Round:
     shards: dict[Member, list[Any]]
     takes_in: Combined | None
     tells: bool
+    parts: int
     boost: float
     ordered: float = field(default_factory=time.monotonic)

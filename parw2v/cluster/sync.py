@@ -76,15 +76,21 @@ class Mirror:
         """
         rows = slice(2 * n_words)
         told = self.W[rows] - self.mark[rows]
-        here = _Told(number, told, np.float32(1 / n_nodes))
-        own = here.own
+        share = np.float32(1 / n_nodes)
+        own = told * share
         self.mark[rows] += own
-        self.W[rows] -= np.subtract(told, own, out=own)
-        self._told.append(here)
+        self.W[rows] -= told - own
+        self._told.append(_Told(number, own, share))
         return told
 
-    def take_in(self, number: int, combined: FloatArray) -> None:
+    def take_in(self, number: int, combined: Sequence[FloatArray]) -> None:
         """Put what all nodes' changes of round `number` came to in the place of this node's own.
+
+        Parameters
+        ----------
+        number : int
+        combined : sequence of (R, D) float32
+            Range by range.
 
         Raises
         ------
@@ -93,13 +99,17 @@ class Mirror:
         """
         if not self._told or self._told[0].number != number:
             raise OutOfStepError
-        self._correct(combined - self._told.popleft().own)
+        own, start = self._told.popleft().own, 0
+        for part in combined:
+            end = start + len(part)
+            self._correct(start, part - own[start:end])
+            start = end
 
     def forget_told(self) -> None:
         """Keep what was told as a single machine would have; what it comes to with others' will not be taken in."""
         while self._told:
             here = self._told.popleft()
-            self._correct(here.changes * np.float32(1 / self.boost) - here.own)
+            self._correct(0, here.own * (1 / (here.share * np.float32(self.boost)) - 1))
 
     def vectors(self) -> FloatArray:
         """(2V, D) float32: both matrices, what was not told yet as long as a single machine would have it; a copy."""
@@ -112,22 +122,18 @@ class Mirror:
         self.mark[...] = state
         self._told.clear()
 
-    def _correct(self, correction: FloatArray) -> None:
-        self.W[: len(correction)] += correction
-        self.mark[: len(correction)] += correction
+    def _correct(self, start: int, correction: FloatArray) -> None:
+        rows = slice(start, start + len(correction))
+        self.W[rows] += correction
+        self.mark[rows] += correction
 
 
 class _Told(NamedTuple):
-    """What was told in a round, and this node's part in what it will come to, as far as it can know."""
+    """This node's part in what a round will come to, as far as it can know: that share of what it told."""
 
     number: int
-    changes: FloatArray
+    own: FloatArray
     share: np.float32
-
-    @property
-    def own(self) -> FloatArray:
-        own: FloatArray = self.changes * self.share
-        return own
 
 
 def boost(n_nodes: int, lr: float, objective: str) -> float:
