@@ -5,13 +5,13 @@ BIN := $(VENV)/bin
 OUT ?= results/model
 FLAGS ?=
 
-# What the benchmarks take: CORPUS, and MODELS WORKERS EPOCHS ROUNDS ANALOGIES SIMILARITY RESULTS QUICK, all of them optional.
+# What the benchmarks take: CORPUS, and MODELS WORKERS NODES EPOCHS ROUNDS ANALOGIES SIMILARITY RESULTS QUICK, all of them optional.
 MEASURE = $(if $(CORPUS),--corpus '$(CORPUS)') $(if $(MODELS),--models $(MODELS)) $(if $(WORKERS),--workers $(WORKERS)) \
 	$(if $(EPOCHS),--epochs $(EPOCHS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ANALOGIES),--analogies '$(ANALOGIES)') \
 	$(if $(SIMILARITY),--similarity $(SIMILARITY)) $(WHERE)
 WHERE = $(if $(RESULTS),--results '$(RESULTS)') $(if $(QUICK),--quick) $(FLAGS)
 
-.PHONY: help demo train test test-ray test-faults endurance check fuzz notebook bench bench-compare bench-scaling bench-peers bench-quality roofline clean
+.PHONY: help demo train test test-ray test-faults endurance check fuzz notebook bench bench-compare bench-scaling bench-peers bench-quality bench-ray roofline clean
 
 help:
 	@echo 'make demo                 set up, train on the built-in sample, evaluate, draw pictures (under a minute)'
@@ -27,6 +27,7 @@ help:
 	@echo 'make bench-scaling CORPUS=FILE   speed and accuracy by workers'
 	@echo 'make bench-peers CORPUS=FILE     speed, whole time, memory and accuracy beside gensim and fastText'
 	@echo 'make bench-quality CORPUS=FILE   accuracy by settings'
+	@echo 'make bench-ray CORPUS=FILE       what more nodes of a Ray cluster bring, all of them on this machine'
 	@echo 'make roofline CORPUS=FILE        what share of the peak training reaches, and where the rest goes'
 	@echo '                          benchmarks with QUICK=1 take under two minutes; benchmarks/README.md has their settings'
 	@echo 'make clean                remove what the above made, except trained models and downloads'
@@ -76,6 +77,9 @@ bench-peers: $(VENV)/ready $(VENV)-peers/ready
 bench-quality: $(VENV)/ready $(if $(GENSIM),$(VENV)-peers/ready)
 	$(BIN)/python benchmarks/quality.py $(if $(GENSIM),--peer_python $(VENV)-peers/bin/python) \
 		$(if $(GRID),--grid $(GRID)) $(MEASURE)
+
+bench-ray: $(VENV)-ray/ready
+	$(VENV)-ray/bin/python benchmarks/nodes.py $(if $(NODES),--nodes $(NODES)) $(MEASURE)
 
 roofline: $(VENV)/ready
 	$(BIN)/python benchmarks/roofline.py $(MEASURE)

@@ -3,12 +3,12 @@
 ``python benchmarks/cluster_model.py [--nodes 4 16 64] [--cores 32] [--gigabits 10 100] [--vocabularies 70000 3000000]
 [--dims 100 300] [--sync_words 500000 5000000 ...] [--measured FILE] [--set copy_ns=30 call_ms=0.3 ...] [--quick]``
 
-The rounds of ``parw2v.cluster`` are played, event by event: the driver gives orders, a node takes in what the round before
-last came to, trains its quota, copies and subtracts its rows and answers; when all have answered, each node fetches its
-range of all nodes' changes and combines it, and the order of the round after next waits for the result. Two rounds are open
-at any time, so what travels does so while nodes train. Workers never wait for a round: they go on with the blocks their node
-has, and stand still only when these run out. A node alone tells nothing. Cores and links are shared evenly by all that want
-them (cluster_rounds.py).
+The rounds of ``parw2v.cluster`` are played, event by event: the driver gives orders, a node takes in what the last round
+came to, trains its quota, copies and subtracts its rows and answers; when all have answered, each node fetches its
+range of all nodes' changes and combines it, and the next order waits for the result; two nodes fetch each other's whole.
+While that travels workers go on with the blocks their node has, and stand still when these run out, or at once where there
+are more nodes than the learning rate can follow. A node alone tells nothing. Cores and links are shared evenly by all that
+want them (cluster_rounds.py).
 
 What each step costs is in ``results/cluster-measured.json``, beside the runs that were measured: a JSON object with
 
@@ -59,15 +59,14 @@ OTHERS = {"blocks": {"rounds_ahead": 3, "by_longest": True}, "even": {"rounds_ah
 
 
 def memory_of_node(vocabulary: int, dim: int) -> dict[str, int]:
-    """Bytes of one node, at most, in a round in which all rows are told; the rounds beside it tell the hot ones."""
+    """Bytes of one node, at most, in a round in which all rows are told."""
     W = 2 * vocabulary * dim * 4
-    told = W + told_bytes(1, vocabulary, dim)
     return {
         "matrices, in shared memory (`/dev/shm`): M": W,
         "mark, what the node has told or agreed to: M": W,
-        "told in the last two rounds: M + H": told,
+        "its part of what it told last: M": W,
         "copies while rows are told or taken in: 2 M for moments": 2 * W,
-        "object store (`/dev/shm` too), for own changes, others' of its range, what they came to: 3 (M + H)": 3 * told,
+        "object store (`/dev/shm` too), for own changes, others' of its range, what they came to: 3 M": 3 * W,
     }
 
 

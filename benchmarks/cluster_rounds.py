@@ -11,8 +11,9 @@ from typing import Any
 
 from events import Clock, Event, Job, Process, Shared, Step
 
+from parw2v.cluster.driver import WHOLE
 from parw2v.cluster.settings import SYNC_WORDS
-from parw2v.cluster.sync import words_due
+from parw2v.cluster.sync import boost, words_due
 from parw2v.corpus import MAX_BLOCK_WORDS
 
 BURN_IN, COUNTED = 32, 32
@@ -25,6 +26,9 @@ INLINE_BYTES = 100 * 1024
 """What Ray returns of smaller arrays goes to the caller, here the driver, and with its next call to whoever needs it."""
 
 ROW_BYTES_OF_100 = 400
+
+LEARNING_RATE = 0.025
+"""Of skip-gram, at the start: it decides how many nodes are too many to train on between two rounds."""
 
 
 @dataclass(frozen=True)
@@ -151,12 +155,13 @@ def sent_bytes(told: float, nodes: int) -> float:
 
 
 class Trainers:
-    """The workers of one node: they train as long as there are blocks, whatever the rounds do."""
+    """The workers of one node: they train as long as there are blocks, and as long as they are not to wait."""
 
     def __init__(self, cores: Shared, workers: int, words_a_core_second: float) -> None:
         self.cores, self.workers, self.speed = cores, workers, words_a_core_second
         self.trained, self.supply = 0.0, 0.0
         self._target, self._reached = math.inf, None
+        self.waits = False
         self._job: Job | None = None
         self._asked = 0.0
 
@@ -174,6 +179,8 @@ class Trainers:
     def go_on(self) -> None:
         """Start on the next stretch: up to the target or to the end of the blocks."""
         self.settle()
+        if self.waits:
+            return
         stretch = min(self.supply, self._target) - self.trained
         if stretch > 1e-3:
             self._asked = stretch / self.speed
@@ -225,6 +232,8 @@ class Rounds:
     def __init__(self, case: Case, costs: Costs) -> None:
         self.case, self.costs = case, costs
         self.alone = case.nodes == 1
+        self.whole = case.nodes <= WHOLE
+        self.waits = boost(case.nodes, LEARNING_RATE, "skipgram") < case.nodes
         self.mean_told = 0.0 if self.alone else mean_told_bytes(case.vocabulary, case.dim)
         rounds = 1 if case.even else cycle(case.vocabulary)
         self.burn_in = BURN_IN + (rounds if case.by_longest else 0)
@@ -290,21 +299,28 @@ class Rounds:
     def order_seconds(self) -> float:
         """Of the driver: a call for each node, with what it takes in, and for what comes back."""
         n, call, ref = self.case.nodes, self.costs.call_ms / 1e3, self.costs.ref_ms / 1e3
-        return call * n + ref * n * (1 + n + (0 if self.alone else n))
+        return call * n + ref * n * (1 + (1 if self.whole else n) + (0 if self.alone else n))
 
     @property
     def ask_seconds(self) -> float:
         """Of the driver, for having the ranges of a round combined: a call for each node, n arrays with each."""
         n, call, ref = self.case.nodes, self.costs.call_ms / 1e3, self.costs.ref_ms / 1e3
-        return 0.0 if self.alone else call * n + ref * n * n
+        return 0.0 if self.whole else call * n + ref * n * n
 
     def tell_seconds(self, rows: float) -> float:
         """Of a node: copied, subtracted, copied to the mark, and to the object store."""
         return rows * (3 * self.costs.copy_ns + self.costs.subtract_ns) / 1e9
 
     def take_seconds(self, rows: float) -> float:
-        """Of a node: joined, the own subtracted, added to the matrices and to the mark."""
-        return rows * (self.costs.copy_ns + self.costs.subtract_ns + 2 * self.costs.add_ns) / 1e9
+        """Of a node: the own subtracted, added to the matrices and to the mark; before that combined, where it came whole."""
+        combined = self.case.nodes * self.combine_seconds(rows) if self.whole and not self.alone else 0.0
+        return combined + rows * (self.costs.subtract_ns + 2 * self.costs.add_ns) / 1e9
+
+    def combine_seconds(self, rows: float) -> float:
+        """Of a node, for its range of all nodes' changes of so many rows: added up, and where workers wait squared."""
+        n, costs = self.case.nodes, self.costs
+        squares = costs.square_ns if self.waits else 0.0
+        return rows * (costs.add_ns + squares + (costs.copy_ns + costs.add_ns + squares) / n) / 1e9
 
     def parts(self) -> dict[str, float]:
         """What a round takes of whatever does one thing at a time, on average."""
@@ -362,15 +378,17 @@ class Rounds:
         costs, trainers = self.costs, self.trainers[node]
         for number in range(1, self.n_rounds + 1):
             yield self.ordered[number].wait
-            if number > 2 and not self.alone:
-                yield self.here[number - 2, node].wait
-                yield self.core(node, self.take_seconds(self.rows(number - 2)))
+            if number > 1 and not self.alone:
+                yield self.here[number - 1, node].wait
+                yield self.core(node, self.take_seconds(self.rows(number - 1)))
+            trainers.waits = False
             trainers.give(self.issued[number][node])
             started = self.clock.now
             yield trainers.reach(trainers.settle() + self.quota)
             if look := costs.look_ms / 1e3:
                 yield self.pause((-(self.clock.now - started)) % look)
             self.reported[number][node] = trainers.settle()
+            trainers.waits = self.waits
             trainers.go_on()
             yield self.core(node, self.tell_seconds(self.rows(number)))
             yield self.pause(costs.latency_ms / 1e3)
@@ -379,8 +397,7 @@ class Rounds:
     def driver(self) -> Iterator[Step]:
         """`parw2v.cluster.driver.ClusterCrew.wait`, again and again."""
         n = self.case.nodes
-        for number in (1, 2):
-            yield from self.order(number)
+        yield from self.order(1)
         for number in range(1, self.n_rounds + 1):
             for node in range(n):
                 yield self.answers[number, node].wait
@@ -391,18 +408,18 @@ class Rounds:
             for trainers in self.trainers:
                 trainers.go_on()
             self.counts.words.append(total)
-            if number + 2 > self.n_rounds:
-                continue
+            if number == self.n_rounds:
+                return
             yield self.pause(self.ask_seconds)
             if not self.alone:
                 Process(self.combine(number))
-            yield from self.order(number + 2)
+            yield from self.order(number + 1)
 
     def order(self, number: int) -> Iterator[Step]:
         self.ordered_at[number] = self.clock.now
         self.issued[number] = []
-        for node, now in enumerate(self.reported[number - 2]):
-            words = now - self.reported[max(number - 3, -1)][node]
+        for node, now in enumerate(self.reported[number - 1]):
+            words = now - self.reported[max(number - 2, -1)][node]
             self.longest[node] = max(words, 0.999 * self.longest[node])
             words = self.longest[node] if self.case.by_longest else words
             self.issued[number].append(now + self.ahead(words))
@@ -410,8 +427,12 @@ class Rounds:
         self.ordered[number].happen()
 
     def combine(self, number: int) -> Iterator[Step]:
-        """Each node fetches all changes of its range and combines them; then each fetches all ranges."""
+        """Each node fetches all changes of its range and combines them; then each fetches all ranges. Two only fetch."""
         n, costs, rows = self.case.nodes, self.costs, self.rows(number)
+        if self.whole:
+            for node in range(n):
+                Process(self._fetch(node, rows * (n - 1), self.here[number, node]))
+            return
         others = rows * (n - 1) / n
         inline = self.goes_inline(number)
         if inline:
@@ -428,11 +449,8 @@ class Rounds:
             Process(self._fetch(node, 0.0 if inline else others, self.here[number, node]))
 
     def _combine_on(self, node: int, others: float, rows: float, done: Event) -> Iterator[Step]:
-        costs, n = self.costs, self.case.nodes
         yield self.travel(node, others)
-        each = costs.copy_ns + costs.add_ns + costs.square_ns  # of every node's rows: stacked, added up, squared
-        of_sum = costs.square_ns + costs.add_ns + costs.copy_ns  # scaled, to the object store
-        yield self.core(node, rows * (each + of_sum / n) / 1e9)
+        yield self.core(node, self.combine_seconds(rows))
         done.happen()
 
     def _fetch(self, node: int, others: float, done: Event) -> Iterator[Step]:

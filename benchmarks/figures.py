@@ -114,6 +114,34 @@ def draw_scaling(record: dict[str, Any]) -> Figure:
     return figure
 
 
+def draw_nodes(record: dict[str, Any]) -> Figure:
+    """Speed and accuracy by the number of nodes, beside one machine without Ray."""
+    panels = group(record["runs"], "model", "epochs")
+    figure = blank(4.2 * len(panels) + 0.6, 6.4, "More nodes of a cluster: speed and accuracy", text_named(record))
+    above, below = figure.subplots(2, len(panels), squeeze=False)
+    for axes, low, ((objective, epochs), runs) in zip(above, below, panels.items(), strict=True):
+        groups = group(runs, "nodes", "workers")
+        names = [f"{nodes} x {workers}" if nodes else f"{workers},\nno Ray" for nodes, workers in groups]
+        for place, ((nodes, _), found) in enumerate(groups.items()):
+            colour = BLUE if nodes else GREY
+            speeds = [speed / 1e6 for speed in values(found, "words_per_second")]
+            axes.bar(place, statistics.median(speeds), color=colour, width=0.6)
+            spread_bar(axes, place, speeds, INK)
+            accuracy = [100 * a for a in values(found, "analogies_total")]
+            low.plot([place] * len(accuracy), accuracy, "o", color=colour, ms=4.5, alpha=0.6, mew=0)
+            if accuracy:
+                low.plot([place - 0.25, place + 0.25], [statistics.mean(accuracy)] * 2, color=colour, lw=2)
+        plain(axes, f"{OBJECTIVES[objective]}, {counted(epochs, 'epoch')}")
+        axes.set(ylabel="million words a second")
+        plain(low, "accuracy: each run, and the mean")
+        low.set(xlabel="nodes x workers of each", ylabel="analogies (%)")
+        low.margins(y=0.25)
+        for one in (axes, low):
+            one.set_xticks(range(len(names)), names)
+            one.set_xlim(-0.6, len(names) - 0.4)
+    return figure
+
+
 # ------------------------------------------------------------------------------------------------ peers
 
 

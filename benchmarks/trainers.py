@@ -77,11 +77,14 @@ class Trainers:
     ----------
     environment : dict
         Of the commands.
+    more_flags : list of str
+        For parw2v.
     """
 
     def __init__(self, text: Text, scratch: Path, judge: Judge, peer_python: str | None = None) -> None:
         self.text, self.scratch, self.judge, self.peer_python = text, scratch, judge, peer_python
         self.environment = dict(os.environ)
+        self.more_flags: list[str] = []
 
     def run(self, job: Job) -> Run:
         """Do one job and judge the vectors; returns its settings and figures.
@@ -131,6 +134,7 @@ class Trainers:
             command += ["--no_cache"] if job.cache == "cold" else ["--cache_dir", str(self.scratch / "cache")]
             for flag in ("model", "workers", "epochs", "seed", "dim", "window", "neg", "sample", "min_count", "lr"):
                 command += [f"--{flag}", str(settings[flag])]
+            command += self.more_flags
             return command, out, log
         out = self.scratch / f"{name}.{job.trainer}"
         given = self.text.whole if job.trainer == "fasttext" else self.text.lines

@@ -17,6 +17,7 @@ sys.path.insert(0, str(BENCHMARKS))
 
 import common  # noqa: E402
 import endurance  # noqa: E402
+import nodes  # noqa: E402
 import peers  # noqa: E402
 import quality  # noqa: E402
 import roofline  # noqa: E402
@@ -382,6 +383,49 @@ def test_scaling_report_has_the_share_of_what_the_cores_give():
     assert cells(report, "| skip-gram |      1 |       2")[3:8] == ["3.000", "1.50", "3.750", "0.80", "20.0"]
 
 
+def nodes_record():
+    job = trainers.Job("parw2v").settings | {"vocabulary": 6400, "raw_words": 1_000_000, "checkpoints": 1}
+    runs = [
+        job | {"nodes": 0, "workers": 2, "words_per_second": 4e6, "analogies_total": 0.3, "sent_bytes": 10},
+        job | {"nodes": 1, "workers": 2, "words_per_second": 3.8e6, "analogies_total": 0.31, "sent_bytes": 14e6},
+        job | {"nodes": 2, "words_per_second": 3.4e6, "analogies_total": 0.3, "sent_bytes": 40e6},
+        job | {"nodes": 2, "words_per_second": 3.6e6, "analogies_total": 0.32, "sent_bytes": 42e6, "seed": 2},
+    ]
+    settings = {"text": {"name": "a text", "words": 1000}, "questions": {"analogies": "built-in", "similarity": []}}
+    return RECORD | {"settings": settings | {"dim": 100, "sync_words": 500_000, "ray": "2.60.0"}, "runs": runs}
+
+
+def test_nodes_report_has_both_ratios_and_what_was_sent():
+    report = nodes.report(nodes_record())
+    assert cells(report, "| skip-gram |      1 | no Ray, 2 workers")[3:] == [
+        "4.000",
+        "1.00",
+        "1.05",
+        "30.0",
+        "-",
+        "-",
+    ]
+    two = cells(report, "| skip-gram |      1 | Ray, 2 nodes of 1 worker")
+    assert two[3:8] == ["3.500", "0.88", "0.92", "31.0 ± 1.4", "41.0"]
+
+
+def test_nodes_send_what_arithmetic_says():
+    """6,400 words: two rounds tell a mean of all others; start, checkpoint and end send both matrices once each."""
+    run = nodes_record()["runs"][2]
+    matrices = 2 * 6400 * 100 * 4
+    assert nodes.expected_bytes(run | {"nodes": 1}, 100, 500_000) == 3 * matrices
+    told = 2 * nodes.mean_told_bytes(6400, 100) + 2 * matrices
+    assert nodes.expected_bytes(run, 100, 500_000) == pytest.approx(2 * told + 4 * matrices)
+
+
+def test_pictures_of_nodes(tmp_path):
+    import figures
+
+    record = nodes_record()
+    path = figures.save(figures.draw_nodes(record), record, tmp_path / "nodes.png")
+    assert path.read_bytes().startswith(b"\x89PNG")
+
+
 def test_pictures_of_peers(tmp_path):
     import figures
 
@@ -442,6 +486,19 @@ def test_scaling_runs(python, tmp_path, small_text):
     assert all(run["words_per_second"] > 0 for run in record["runs"])
     assert (tmp_path / "out" / "scaling.png").read_bytes().startswith(b"\x89PNG")
     assert (tmp_path / "out" / "scaling.md").read_text().strip() in said
+
+
+def test_nodes_runs(tmp_path, small_text):
+    pytest.importorskip("ray")
+    flags = ["--corpus", small_text, "--quick", "--results", tmp_path / "out"]
+    command = [sys.executable, Path(nodes.__file__), *flags]
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=300, check=True)
+    record = json.loads((tmp_path / "out" / "nodes.json").read_text())
+    assert [(run["nodes"], run["workers"]) for run in record["runs"]][-1] == (2, 1)
+    assert all(run["words_per_second"] > 0 for run in record["runs"])
+    assert record["runs"][-1]["sent_bytes"] > 0
+    assert (tmp_path / "out" / "nodes.png").exists()
+    assert "Ray, 2 nodes of 1 worker" in done.stdout
 
 
 @pytest.mark.slow

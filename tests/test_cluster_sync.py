@@ -10,17 +10,17 @@ from parw2v.errors import SettingsError
 
 def test_frequent_words_go_often_and_all_of_them_at_times():
     assert [words_due(number, 6400) for number in range(1, 17)] == [
-        100, 200, 100, 400, 100, 200, 100, 800, 100, 200, 100, 400, 100, 200, 100, 1600
+        50, 100, 50, 200, 50, 100, 50, 400, 50, 100, 50, 200, 50, 100, 50, 800
     ]  # fmt: skip
-    assert words_due(64, 6400) == words_due(128, 6400) == 6400
-    assert all(words_due(HOT_SHARE * i, n) == n for i in (1, 3) for n in (2, 63, 64, 65, 6401))
+    assert words_due(128, 6400) == words_due(256, 6400) == 6400
+    assert all(words_due(HOT_SHARE * i, n) == n for i in (1, 3) for n in (2, 127, 128, 129, 6401))
     assert words_due(1, 3) == 1
 
 
 def test_rows_told_in_a_cycle_are_few():
     """Half a hot share more for each doubling, as against all rows in every round."""
     told = sum(words_due(number, 6400) for number in range(1, HOT_SHARE + 1))
-    assert told == 100 * (HOT_SHARE + 6 * HOT_SHARE // 2)
+    assert told == 50 * (HOT_SHARE + 7 * HOT_SHARE // 2)
 
 
 def test_the_rate_follows_the_nodes_as_far_as_it_is_safe():

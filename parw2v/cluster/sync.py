@@ -19,9 +19,8 @@ import numpy as np
 
 from parw2v.arraytypes import FloatArray
 
-HOT_SHARE = 64
+HOT_SHARE = 128
 """One word in so many goes in every round, all of them in every so-many-th (measured in benchmarks/README.md)."""
-
 
 MOST_HOT = 16_384
 """But so many words at most: with millions of words the rest is rare, and rounds would take long."""
@@ -33,7 +32,7 @@ SAFE_RATE = {"skipgram": 0.1, "cbow": 0.1}
 def words_due(number: int, n_words: int) -> int:
     """The first so many words, the most frequent, whose rows go in round `number`, counted from 1.
 
-    Twice as many in every second round, four times in every fourth; with up to a million words all of them in every 64th.
+    Twice as many in every second round, four times in every fourth; with up to two million words all of them in every 128th.
     """
     hot = min(-(-n_words // HOT_SHARE), MOST_HOT)
     return min(hot * (number & -number), n_words)
