@@ -6,8 +6,8 @@
 The rounds of ``parw2v.cluster`` are played, event by event: the driver gives orders, a node takes in what the last round
 came to, trains its quota, copies and subtracts its rows and answers; when all have answered, each node fetches its
 range of all nodes' changes and combines it, and the next order waits for the result; two nodes fetch each other's whole.
-While that travels workers go on with the blocks their node has, and stand still when these run out, or at once where there
-are more nodes than the learning rate can follow. A node alone tells nothing. Cores and links are shared evenly by all that
+While that travels workers of two nodes go on with the blocks they have, and stand still when these run out; those of more
+nodes wait. A node alone tells nothing. Cores and links are shared evenly by all that
 want them (cluster_rounds.py).
 
 What each step costs is in ``results/cluster-measured.json``, beside the runs that were measured: a JSON object with
@@ -43,8 +43,7 @@ from common import RESULTS, ROOT, Results, Run, figure, group, millions, percent
 from figures import GREEN, GREY, blank, plain
 from matplotlib.figure import Figure
 
-from parw2v.cluster.settings import SYNC_WORDS
-from parw2v.cluster.sync import words_due
+from parw2v.cluster.sync import TRAIN_ON, words_due
 from parw2v.plots import BLUE, INK, ORANGE
 
 MEASURED = RESULTS / "cluster-measured.json"
@@ -52,7 +51,10 @@ QUICK = {"nodes": [4], "vocabularies": [70_000], "dims": [100], "gigabits": [10]
 
 GUIDE = ROOT / "docs" / "cluster.md"
 
-OTHERS = {"blocks": {"rounds_ahead": 3, "by_longest": True}, "even": {"rounds_ahead": 3, "even": True}}
+OTHERS: dict[str, dict[str, Any]] = {
+    "on": {"trains_on": True, "rounds_ahead": 3, "by_longest": True},
+    "even": {"even": True},
+}
 """Drivers that there might be."""
 
 # ------------------------------------------------------------------------------------------------ arithmetic
@@ -134,7 +136,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--gigabits", type=float, nargs="+", default=[10, 100], help="of a node's link")
     parser.add_argument("--vocabularies", type=int, nargs="+", default=[70_000, 3_000_000])
     parser.add_argument("--dims", type=int, nargs="+", default=[100, 300])
-    rounds = [SYNC_WORDS, 10 * SYNC_WORDS, 100 * SYNC_WORDS, 1000 * SYNC_WORDS]
+    rounds = [500_000, 5_000_000, 50_000_000, 500_000_000]
     parser.add_argument("--sync_words", type=int, nargs="+", default=rounds)
     parser.add_argument("--measured", type=Path, default=MEASURED, help="costs, and runs to repeat")
     parser.add_argument(
@@ -233,27 +235,26 @@ def predicted_told(runs: list[Run]) -> str:
     headings += ["ms a round", "MB a round, a node", "GB/s a node", "GB/s driver"]
     cores = runs[0]["cores"]
     intro = (
-        f"Nodes of {cores} cores and as many workers. Lost: beside as many nodes that tell each other nothing. A round "
-        "lasts until its slowest part is over, and workers go on meanwhile, so more words than asked may lie between two "
-        "rounds. Bytes are those that leave a node; as many reach it."
+        f"Nodes of {cores} cores and as many workers. Lost: beside as many nodes that tell each other nothing. More than "
+        f"{TRAIN_ON} nodes wait while what they told travels. Bytes are those that leave a node; as many reach it."
     )
     parts = ["## What a node tells in a round, MB", schedule_table(runs), "## Memory of a node", memory_table(runs)]
     parts += ["## Predicted", intro, "Million words a second, and what is lost, by words between rounds asked for:"]
     return "\n\n".join([*parts, speeds_table(runs), table(headings, rows)])
 
 
-def blocks_told(runs: list[Run]) -> str:
+def on_told(runs: list[Run]) -> str:
     intro = (
-        f"At {runs[0]['sync_words']:,} words a round, where a node is given blocks for three rounds as the longest it had "
-        "in the last few hundred, instead of two as the last one."
+        f"At {runs[0]['sync_words']:,} words a round, where workers train on while changes travel, however many nodes there "
+        "are, and a node is given blocks for three rounds as the longest it had in the last few hundred."
     )
-    return f"## With blocks for the longest rounds\n\n{intro}\n\n{rounds_table(runs)}"
+    return f"## If workers trained on\n\n{intro}\n\n{rounds_table(runs)}"
 
 
 def even_told(runs: list[Run]) -> str:
     intro = (
         f"At {runs[0]['sync_words']:,} words a round, where every round tells as many rows: beside the hot ones a slice of "
-        "those that are told seldom, so that each of them is told as often as now; and with blocks for three rounds."
+        "those that are told seldom, so that each of them is told as often as now."
     )
     return f"## With rounds of one length\n\n{intro}\n\n{rounds_table(runs)}"
 
@@ -279,20 +280,21 @@ def rounds_table(runs: list[Run]) -> str:
 
 
 def limits_table(runs: list[Run]) -> str:
-    """What the shortest rounds are made of, at the smallest D; and with (a) blocks for the longest, (b) one length."""
+    """What the shortest rounds are made of, at the smallest D; and if (a) workers trained on, (b) with one length."""
     least = {name: min(run[name] for run in runs) for name in ("dim", "sync_words")}
     shown = [run for run in runs if least.items() <= run.items()]
     rows = []
     for (vocabulary, gigabits, nodes), some in group(shown, "vocabulary", "gigabits", "nodes").items():
         by_kind = {run["kind"]: run for run in some}
-        now, even = by_kind["predicted"], by_kind["even"]
+        now, on, even = by_kind["predicted"], by_kind["on"], by_kind["even"]
         rows.append([f"{vocabulary:,}", f"{gigabits:g}", nodes])
         rows[-1] += [figure(now[f"{part}_ms"], 0) for part in ("driver", "copy", "link", "round")]
         rows[-1] += [figure(now["longest_ms"] / 1e3), f"{now['words_a_round'] / 1e6:,.0f}"]
-        rows[-1] += [percent(run["sync_share"], 0) for run in (now, by_kind["blocks"])]
-        rows[-1] += [percent(even["sync_share"], 0), f"{even['words_a_round'] / 1e6:,.0f}"]
+        rows[-1] += [percent(now["sync_share"], 0)]
+        rows[-1] += [percent(on["sync_share"], 0), f"{on['words_a_round'] / 1e6:,.0f}"]
+        rows[-1] += [percent(even["sync_share"], 0)]
     headings = ["V", "Gbit/s", "nodes", "driver ms", "copies ms", "link ms", "ms a round", "longest, s"]
-    headings += ["M words a round", "lost %", "(a) lost %", "(b) lost %", "(b) M words a round"]
+    headings += ["M words a round", "lost %", "(a) lost %", "(a) M words a round", "(b) lost %"]
     return table(headings, rows)
 
 
@@ -324,7 +326,7 @@ def updates_told(runs: list[Run]) -> str:
     intro = (
         "Occurrences of a word between two tellings of its rows, after subsampling (1e-3, word2vec's rule), in a text "
         "whose words follow Zipf and Mandelbrot: of all nodes, and of one where there are as many as stated. A change is "
-        "taken in two rounds after it was told, so that nodes are apart by up to three times as many."
+        "taken in at the beginning of the next round, so that nodes are apart by up to twice as many."
     )
     return f"## What passes between two tellings\n\n{intro}\n\n{updates_table(runs)}"
 
@@ -345,7 +347,7 @@ def updates_table(runs: list[Run]) -> str:
 SECTIONS = {
     "measured": measured_told,
     "predicted": predicted_told,
-    "blocks": blocks_told,
+    "on": on_told,
     "even": even_told,
     "updates": updates_told,
 }
@@ -360,7 +362,7 @@ GUIDE_TABLES = {
     "updates": (updates_table, ["updates"]),
     "measured": (measured_table, ["measured"]),
     "speeds": (speeds_table, ["predicted"]),
-    "limits": (limits_table, ["predicted", "blocks", "even"]),
+    "limits": (limits_table, ["predicted", "on", "even"]),
 }
 """Tables of docs/cluster.md, what makes them, and the kinds of runs it needs."""
 

@@ -12,8 +12,7 @@ from typing import Any
 from events import Clock, Event, Job, Process, Shared, Step
 
 from parw2v.cluster.driver import WHOLE
-from parw2v.cluster.settings import SYNC_WORDS
-from parw2v.cluster.sync import boost, words_due
+from parw2v.cluster.sync import TRAIN_ON, boost, words_due
 from parw2v.corpus import MAX_BLOCK_WORDS
 
 BURN_IN, COUNTED = 32, 32
@@ -28,7 +27,7 @@ INLINE_BYTES = 100 * 1024
 ROW_BYTES_OF_100 = 400
 
 LEARNING_RATE = 0.025
-"""Of skip-gram, at the start: it decides how many nodes are too many to train on between two rounds."""
+"""Of skip-gram, at the start: it decides from how many nodes on changes are combined by agreement."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +96,8 @@ class Case:
         Whether there are rounds at all; without ``--ray`` there are none.
     rounds_ahead : float
         Blocks for how many rounds the driver gives a node ahead.
+    trains_on : bool
+        Whether workers train on while changes travel, however many nodes there are.
     by_longest : bool
         Whether these are rounds as the longest of the last few hundred, instead of as the last.
     even : bool
@@ -109,10 +110,11 @@ class Case:
     cores: int
     vocabulary: int
     dim: int
-    sync_words: int = SYNC_WORDS
+    sync_words: int = 500_000
     gigabits: float = 10.0
     cluster: bool = True
     rounds_ahead: float = ROUNDS_AHEAD
+    trains_on: bool = False
     by_longest: bool = False
     even: bool = False
 
@@ -233,7 +235,8 @@ class Rounds:
         self.case, self.costs = case, costs
         self.alone = case.nodes == 1
         self.whole = case.nodes <= WHOLE
-        self.waits = boost(case.nodes, LEARNING_RATE, "skipgram") < case.nodes
+        self.waits = case.nodes > TRAIN_ON and not case.trains_on
+        self.by_agreement = boost(case.nodes, LEARNING_RATE, "skipgram") < case.nodes
         self.mean_told = 0.0 if self.alone else mean_told_bytes(case.vocabulary, case.dim)
         rounds = 1 if case.even else cycle(case.vocabulary)
         self.burn_in = BURN_IN + (rounds if case.by_longest else 0)
@@ -312,14 +315,14 @@ class Rounds:
         return rows * (3 * self.costs.copy_ns + self.costs.subtract_ns) / 1e9
 
     def take_seconds(self, rows: float) -> float:
-        """Of a node: the own subtracted, added to the matrices and to the mark; before that combined, where it came whole."""
+        """Of a node: the own subtracted, added to matrices and mark; before that combined, where it came whole."""
         combined = self.case.nodes * self.combine_seconds(rows) if self.whole and not self.alone else 0.0
         return combined + rows * (self.costs.subtract_ns + 2 * self.costs.add_ns) / 1e9
 
     def combine_seconds(self, rows: float) -> float:
-        """Of a node, for its range of all nodes' changes of so many rows: added up, and where workers wait squared."""
+        """Of a node, for its range of all nodes' changes of so many rows: added up, and where there are many squared."""
         n, costs = self.case.nodes, self.costs
-        squares = costs.square_ns if self.waits else 0.0
+        squares = costs.square_ns if self.by_agreement else 0.0
         return rows * (costs.add_ns + squares + (costs.copy_ns + costs.add_ns + squares) / n) / 1e9
 
     def parts(self) -> dict[str, float]:

@@ -40,7 +40,7 @@ from quality import with_deviation
 from texts import text_of
 from trainers import Job, Judge, Trainers
 
-from parw2v.cluster.settings import SYNC_WORDS
+from parw2v.cluster.settings import Cluster
 
 QUICK = {"rounds": 1, "epochs": [1], "nodes": [2], "models": ["skipgram"], "max_tokens": 1_000_000}
 
@@ -57,7 +57,7 @@ def main() -> None:
     with scratch_directory() as directory:
         text = text_of(arguments, Path(directory))
         trainers = Trainers(text, Path(directory), judge)
-        settings = {"text": text.to_dict(), "dim": arguments.dim, "questions": judge.names, "sync_words": SYNC_WORDS}
+        settings = {"text": text.to_dict(), "dim": arguments.dim, "questions": judge.names}
         settings["ray"] = metadata.version("ray")
         results = Results("nodes", arguments, settings, report, draw_nodes)
         shape = {"dim": arguments.dim, "min_count": arguments.min_count, "cache": "warm"}
@@ -114,7 +114,7 @@ def loopback_bytes() -> int:
     return next((int(line.split()[1]) for line in lines if line.split()[:1] == ["lo:"]), 0)
 
 
-def expected_bytes(run: Run, dim: int, sync_words: int) -> float:
+def expected_bytes(run: Run, dim: int) -> float:
     """What all nodes together should send in a run, by arithmetic.
 
     As many rounds as words were asked for between two; both matrices to each node at the start, and from one to the driver
@@ -122,7 +122,7 @@ def expected_bytes(run: Run, dim: int, sync_words: int) -> float:
     """
     nodes, copies = run["nodes"], run["checkpoints"] + 1
     matrices = 2 * run["vocabulary"] * dim * 4
-    rounds = run["raw_words"] / sync_words
+    rounds = run["raw_words"] / Cluster().words_between(nodes, run["raw_words"])
     told = rounds * mean_told_bytes(run["vocabulary"], dim) + copies * matrices
     return nodes * sent_bytes(told, nodes) + (nodes + copies) * matrices
 
@@ -151,7 +151,7 @@ def report(record: dict[str, Any]) -> str:
             sent = expected = None
             if nodes:
                 sent = sum(values(found, "sent_bytes")) / words
-                expected = sum(expected_bytes(run, settings["dim"], settings["sync_words"]) for run in found) / words
+                expected = sum(expected_bytes(run, settings["dim"]) for run in found) / words
             rows.append(
                 [
                     OBJECTIVES[model],
@@ -170,7 +170,7 @@ def report(record: dict[str, Any]) -> str:
     text, seeds = settings["text"], len({run["seed"] for run in runs})
     title = (
         f"# What more nodes bring\n\n{text['name']}, {text['words']:,} words, D = {settings['dim']}; all nodes on this "
-        f"machine, {settings['sync_words']:,} words between rounds, Ray {settings['ray']}. {counted(seeds, 'seed')}; speeds "
+        f"machine, Ray {settings['ray']}. {counted(seeds, 'seed')}; speeds "
         "are medians, ratios those of medians, accuracies means and standard deviations; analogies are "
         f"{settings['questions']['analogies']}."
     )

@@ -62,7 +62,9 @@ def sentence(report: Report) -> str | None:
     match report:
         case Started():
             memory = f"{report.memory / 2**20:,.0f} MB of memory"
-            text = f"training {report.total_words:,} words with {plural(report.n_workers, 'worker')} in about {memory}"
+            hands = plural(report.n_workers, "worker")
+            where = f"{hands} on {plural(report.n_nodes, 'node')}, here" if report.n_nodes else hands
+            text = f"training {report.total_words:,} words with {where} in about {memory}"
             return text + (f", from word {report.done_words:,} on" if report.done_words else "")
         case EpochEnd():
             return f"epoch {report.epoch + 1}/{report.epochs}: loss {report.loss:.4f}"

@@ -130,7 +130,7 @@ class Coordinator:
     def reports(self) -> Iterator[Report]:
         """Do the work, yielding what there is to say; the model holds the vectors when it ends, however it ends."""
         workers, memory = self.crew.n_workers, self.crew.estimate.total
-        yield Started(self.run.total_words, self.state.raw_words, workers, blas_path(), memory)
+        yield Started(self.run.total_words, self.state.raw_words, workers, blas_path(), memory, self.crew.n_nodes)
         while not self.crew.is_ready:  # starting is not training: the clock starts after it
             for event in self.crew.wait(_LOOK_SECONDS):
                 if isinstance(event, Death):

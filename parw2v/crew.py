@@ -73,6 +73,8 @@ class AnyCrew(Protocol):
     @property
     def n_workers(self) -> int: ...
     @property
+    def n_nodes(self) -> int: ...
+    @property
     def is_ready(self) -> bool: ...
     @property
     def pids(self) -> list[int]: ...
@@ -108,6 +110,9 @@ class Crew:
         On entering: there is too little memory for it.
     SharedMemoryError
     """
+
+    n_nodes = 0
+    """It is on this machine alone."""
 
     def __init__(self, work: Work, W_in: FloatArray, W_out: FloatArray) -> None:
         self._work, self._start = work, (W_in, W_out)

@@ -35,7 +35,9 @@ class Started:
     n_workers: int
     blas: str | None
     memory: int
-    """Bytes that all processes will take together, about."""
+    """Bytes that all processes of this machine will take together, about; of a cluster, the one that runs it alone."""
+    n_nodes: int = 0
+    """Machines of a cluster that train; 0 for this one, without a cluster."""
 
 
 @dataclass(frozen=True)

@@ -392,7 +392,7 @@ def nodes_record():
         job | {"nodes": 2, "words_per_second": 3.6e6, "analogies_total": 0.32, "sent_bytes": 42e6, "seed": 2},
     ]
     settings = {"text": {"name": "a text", "words": 1000}, "questions": {"analogies": "built-in", "similarity": []}}
-    return RECORD | {"settings": settings | {"dim": 100, "sync_words": 500_000, "ray": "2.60.0"}, "runs": runs}
+    return RECORD | {"settings": settings | {"dim": 100, "ray": "2.60.0"}, "runs": runs}
 
 
 def test_nodes_report_has_both_ratios_and_what_was_sent():
@@ -413,9 +413,9 @@ def test_nodes_send_what_arithmetic_says():
     """6,400 words: two rounds tell a mean of all others; start, checkpoint and end send both matrices once each."""
     run = nodes_record()["runs"][2]
     matrices = 2 * 6400 * 100 * 4
-    assert nodes.expected_bytes(run | {"nodes": 1}, 100, 500_000) == 3 * matrices
+    assert nodes.expected_bytes(run | {"nodes": 1}, 100) == 3 * matrices
     told = 2 * nodes.mean_told_bytes(6400, 100) + 2 * matrices
-    assert nodes.expected_bytes(run, 100, 500_000) == pytest.approx(2 * told + 4 * matrices)
+    assert nodes.expected_bytes(run, 100) == pytest.approx(2 * told + 4 * matrices)
 
 
 def test_pictures_of_nodes(tmp_path):

@@ -112,7 +112,7 @@ def test_rounds_hold_the_words_that_were_asked_for_or_more():
 
 @pytest.mark.parametrize("round_words", [0, 400_000, 30_000_000])
 def test_nodes_have_the_blocks_that_the_driver_gives_them(round_words):
-    team = Team(BlockPlan(5000 * MAX_BLOCK_WORDS, seed=1), SMALL.sync_words, max_restarts=0)
+    team = Team(BlockPlan(5000 * MAX_BLOCK_WORDS, seed=1), lambda n_nodes: SMALL.sync_words, max_restarts=0)
     for number in range(SMALL.nodes):
         team.add(Member(number, "", None, SMALL.workers, "", round_words=round_words))
     given = team.free(depth=2).count(0)
@@ -125,7 +125,8 @@ LARGE = replace(SMALL, workers=32, cores=32, vocabulary=3_000_000, sync_words=50
 
 def test_a_node_that_runs_out_of_blocks_stands_still():
     """In a round of all rows, which is longer than the ones before, by which it was given them."""
-    held_up, going = (simulate(replace(LARGE, **change), COSTS) for change in ({}, cluster_model.OTHERS["blocks"]))
+    changes = ({"trains_on": True}, cluster_model.OTHERS["on"])
+    held_up, going = (simulate(replace(LARGE, **change), COSTS) for change in changes)
     assert held_up["longest_ms"] > 5 * held_up["round_ms"]
     assert held_up["sync_share"] > 3 * going["sync_share"]
     assert going["words_a_round"] > held_up["words_a_round"]
@@ -138,10 +139,18 @@ def test_with_fewer_hot_rows_rounds_are_shorter(monkeypatch):
     assert short < 0.8 * simulate(LARGE, COSTS)["round_ms"]
 
 
+def test_workers_that_wait_lose_what_travels():
+    waiting, going = (simulate(replace(SMALL, trains_on=on), COSTS) for on in (False, True))
+    assert waiting["words_a_round"] < going["words_a_round"]
+    assert waiting["sync_share"] > going["sync_share"]
+
+
 def test_rounds_of_one_length_tell_as_much_and_hold_nobody_up():
     uneven, even = simulate(LARGE, COSTS), simulate(replace(LARGE, even=True), COSTS)
     assert even["bytes_a_round"] == uneven["bytes_a_round"]
     assert even["longest_ms"] < 0.1 * uneven["longest_ms"]
+    assert even["sync_share"] == pytest.approx(uneven["sync_share"], rel=0.1)  # workers wait for all of them
+    even, uneven = (simulate(replace(LARGE, trains_on=True, even=even), COSTS) for even in (True, False))
     assert even["sync_share"] < 0.3 * uneven["sync_share"]
 
 
@@ -205,6 +214,6 @@ def test_from_the_command_to_its_files(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     record = json.loads((tmp_path / "cluster-model.json").read_text())
-    assert {run["kind"] for run in record["runs"]} == {"measured", "predicted", "blocks", "even", "updates"}
+    assert {run["kind"] for run in record["runs"]} == {"measured", "predicted", "on", "even", "updates"}
     assert "## Predicted" in (tmp_path / "cluster-model.md").read_text()
     assert (tmp_path / "cluster-model.png").read_bytes()[:4] == b"\x89PNG"

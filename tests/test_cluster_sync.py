@@ -165,3 +165,15 @@ def test_settings_out_of_range():
         Cluster(nodes=0)
     with pytest.raises(SettingsError, match="sync_words is 0"):
         Cluster(sync_words=0)
+
+
+def test_more_nodes_tell_more_often_and_longer_runs_have_longer_rounds():
+    assert [Cluster().words_between(n, 1_000_000) for n in (1, 2, 4, 8, 64)] == [
+        1_000_000,
+        500_000,
+        250_000,
+        125_000,
+        125_000,
+    ]
+    assert Cluster().words_between(4, 4_000_000_000) == 10_000_000
+    assert Cluster(sync_words=7).words_between(4, 4_000_000_000) == 7

@@ -129,6 +129,13 @@ def test_a_stop_says_how_to_go_on(tmp_path):
     assert sentence(Stopped(tmp_path, 1000)) == f"stopped after 1,000 words; continue with --resume ({tmp_path})"
 
 
+def test_a_cluster_says_where_it_trains_and_that_the_memory_is_of_this_machine():
+    assert (
+        sentence(Started(2000, 0, 8, None, 90 * MB, n_nodes=2))
+        == "training 2,000 words with 8 workers on 2 nodes, here in about 90 MB of memory"
+    )
+
+
 def test_progress_and_records_are_no_sentences():
     assert sentence(Progress(1, 2, 3.0, 4.0, 5.0, None, 0)) is None
     assert sentence(Logged(LossPoint(1, 1.0, 1.0, 0), 1, 1.0)) is None

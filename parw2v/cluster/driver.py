@@ -1,9 +1,9 @@
 """All nodes of a Ray cluster as one crew: leases their blocks, runs the rounds, notices who is lost and who is new.
 
 In a round a node takes in what the last one came to, trains, and tells its changes. While those travel and are combined
-its workers train on, with blocks given to them ahead, or wait where nodes are many (`parw2v.cluster.sync.boost`). Everything
-goes through Ray's object store, and each node combines a range of the rows: no change of more than 100 KB passes through
-the driver.
+its workers train on, with blocks given to them ahead, or wait where nodes are many (`parw2v.cluster.sync.TRAIN_ON`).
+Everything goes through Ray's object store, and each node combines a range of the rows: no change of more than 100 KB
+passes through the driver.
 
 A block counts as done when every node has taken in a round that held it. When a node is lost, those of its blocks that
 do not count are given out again; changes of rare words, which are told seldom, that it made in blocks that count are lost.
@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import time
+from functools import partial
 from types import TracebackType
 from typing import Any
 
@@ -24,7 +25,7 @@ from parw2v.cluster.node import Answer, Order
 from parw2v.cluster.recruiting import Recruiting
 from parw2v.cluster.rounds import Combined, Member, Round
 from parw2v.cluster.settings import Cluster
-from parw2v.cluster.sync import OutOfStepError, boost, words_due
+from parw2v.cluster.sync import TRAIN_ON, OutOfStepError, boost, words_due
 from parw2v.cluster.team import Team
 from parw2v.corpus import Corpus
 from parw2v.crew import Joined, Work
@@ -58,7 +59,8 @@ class ClusterCrew:
         self._work, self._cluster = work, cluster
         self._recruiting = Recruiting(self._ray, work, W_in, W_out, cluster)
         self._corpus = Corpus(path=work.corpus_path)
-        self._team = Team(work.plan, cluster.sync_words, work.settings.max_restarts)
+        words_between = partial(cluster.words_between, total_words=work.total_words)
+        self._team = Team(work.plan, words_between, work.settings.max_restarts)
         self._number = 0
         self._open: Round | None = None
         self._combined: Combined | None = None
@@ -122,6 +124,10 @@ class ClusterCrew:
     @property
     def n_workers(self) -> int:
         return sum(member.n_workers for member in self._team)
+
+    @property
+    def n_nodes(self) -> int:
+        return len(self._team)
 
     @property
     def is_ready(self) -> bool:
@@ -227,7 +233,7 @@ class ClusterCrew:
                 n_nodes=n_nodes,
                 parts=parts,
                 boost=rate,
-                waits=rate < n_nodes,
+                waits=n_nodes > TRAIN_ON,
                 words_elsewhere=everyone - member.words,
             )
             opened.given[member], member.given = member.given, []

@@ -25,6 +25,9 @@ HOT_SHARE = 128
 MOST_HOT = 16_384
 """But so many words at most: with millions of words the rest is rare, and rounds would take long."""
 
+TRAIN_ON = 2
+"""So many nodes train on while their changes travel; more wait, for each then knows too little of the others."""
+
 SAFE_RATE = {"skipgram": 0.1, "cbow": 0.1}
 """Learning rates that are safe on a node; twice as much diverges (measured in benchmarks/README.md)."""
 

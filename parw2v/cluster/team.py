@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from parw2v.cluster.node import Answer
 from parw2v.cluster.rounds import Combined, Member
@@ -21,15 +21,15 @@ class Team:
     Parameters
     ----------
     plan : BlockPlan
-    sync_words : int
-        Raw words of a round, of all nodes together.
+    words_between : function
+        Of the number of nodes: raw words of a round, of all nodes together.
     max_restarts : int
         So many losses, of nodes and of their workers, a run puts up with.
     """
 
-    def __init__(self, plan: BlockPlan, sync_words: int, max_restarts: int) -> None:
+    def __init__(self, plan: BlockPlan, words_between: Callable[[int], int], max_restarts: int) -> None:
         self._block_words = -(-plan.n_words // plan.n_blocks)
-        self._sync_words, self._max_restarts = sync_words, max_restarts
+        self._words_between, self._max_restarts = words_between, max_restarts
         self._members: dict[int, Member] = {}
         self._words_of_lost = 0
         self.restarts = 0
@@ -66,7 +66,7 @@ class Team:
         known = [other.speed for other in self if other.speed]
         usual = sum(known) / len(known) if known else 1.0
         speeds = {other.number: other.speed or usual for other in self}
-        return self._sync_words * speeds[member.number] / sum(speeds.values())
+        return self._words_between(len(self)) * speeds[member.number] / sum(speeds.values())
 
     def free(self, depth: int) -> list[int]:
         """Nodes with room for blocks, each as often as it has."""

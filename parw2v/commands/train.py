@@ -118,6 +118,13 @@ def add_train_flags(parser: argparse.ArgumentParser) -> None:
     cluster.add_argument(
         "--nodes", type=int, metavar="N", help="machines to use, and to wait for (default: all, and those that join)"
     )
+    cluster.add_argument(
+        "--sync_words",
+        type=int,
+        metavar="N",
+        help="words that all of them train between two rounds of telling one another; more of them cost accuracy, fewer "
+        "cost speed (default: a million by the number of machines, or what makes 400 rounds)",
+    )
 
     output = parser.add_argument_group("output")
     output.add_argument(
@@ -233,7 +240,7 @@ def _cluster(arguments: argparse.Namespace) -> Cluster | None:
     from parw2v.cluster.access import imported_ray
 
     imported_ray()
-    return Cluster(arguments.ray, arguments.nodes)
+    return Cluster(arguments.ray, arguments.nodes, arguments.sync_words)
 
 
 def _saved(model: Word2Vec, out: Path) -> Path:
