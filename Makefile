@@ -43,7 +43,7 @@ test: $(VENV)/ready-test
 	$(BIN)/python -m pytest
 
 test-ray: $(VENV)-ray/ready
-	$(VENV)-ray/bin/python -m pytest tests/test_cluster.py
+	$(VENV)-ray/bin/python -m pytest tests/test_cluster.py tests/test_benchmarks.py::test_nodes_runs
 
 test-faults: $(VENV)/ready-test
 	$(BIN)/python -m pytest -m faults --faults --faults_results='$(or $(RESULTS),benchmarks/results)'

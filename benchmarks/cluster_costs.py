@@ -5,13 +5,15 @@
 Rows of 100 numbers, more of them than caches hold, the fastest pass of several: copied and subtracted into new arrays,
 added in place, squared and summed. Then, where Ray is installed, two nodes of one CPU each are started on this machine: the
 time of a call to an actor that does nothing, many at once; what each array adds that one node returns and the other is
-given; the speed at which two arrays of 20 MB go from one object store to the other, and, a core being busy at each end
-meanwhile, what a row of that costs. ``--write`` puts them into results/cluster-measured.json, for cluster_model.py.
+given, for the driver, and for all cores together where it goes through the object stores; the speed at which two arrays of
+20 MB go from one object store to the other, and, a core being busy at each end meanwhile, what a row of that costs.
+``--write`` puts them into results/cluster-measured.json, for cluster_model.py.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.util
 import json
 import os
@@ -26,6 +28,8 @@ import numpy as np
 MEASURED = Path(__file__).resolve().parent / "results" / "cluster-measured.json"
 ROWS, DIM = 200_000, 100
 STORE_BYTES = 400 << 20
+BIG_ROWS = 400
+"""More than Ray hands over beside an answer, so that the object stores have to do with them."""
 
 
 def main() -> None:
@@ -52,6 +56,25 @@ def fastest(work: Callable[[], Any], times: int = 15) -> float:
         work()
         best = min(best, time.perf_counter() - started)
     return float(best)
+
+
+def core_seconds(work: Callable[[], Any], times: int = 40) -> float:
+    """Seconds of cores that a call takes, of this process and of all that it has started (Linux)."""
+    work()
+    before = _core_seconds()
+    for _ in range(times):
+        work()
+    return (_core_seconds() - before) / times
+
+
+def _core_seconds() -> float:
+    ticks, waiting = 0, [os.getpid()]
+    for pid in waiting:  # grows as it is walked
+        with contextlib.suppress(OSError):
+            ticks += sum(map(int, Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]))
+            for task in Path(f"/proc/{pid}/task").iterdir():
+                waiting += map(int, (task / "children").read_text().split())
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def row_costs() -> dict[str, float]:
@@ -103,6 +126,7 @@ def ray_costs() -> dict[str, float]:
         calls = fastest(lambda: ray.get([here.nothing.remote() for _ in range(20)])) / 20
         few, many = 8, 32
         arrays = (fastest(lambda: pass_on(many)) - fastest(lambda: pass_on(few))) / (many - few)
+        whole = (core_seconds(lambda: pass_on(few, BIG_ROWS)) - core_seconds(lambda: pass_on(few))) / (2 * few)
         speed = 2 * 50_000 * DIM * 4 / min(move() for _ in range(8))
     finally:
         ray.shutdown()
@@ -110,6 +134,7 @@ def ray_costs() -> dict[str, float]:
     return {
         "call_ms": round(1e3 * calls, 3),
         "ref_ms": round(1e3 * arrays / 2, 3),  # once as it is returned, once as it is given
+        "array_ms": round(1e3 * (whole - BIG_ROWS * DIM * 4 / speed), 2),  # each is stored once and fetched once
         "loopback_bytes_per_second": round(speed, -7),
         "wire_ns": round(1e9 * DIM * 4 / speed),
     }

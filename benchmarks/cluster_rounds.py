@@ -46,6 +46,8 @@ class Costs:
         Core time of Ray for such a row at either end of a link.
     call_ms, ref_ms : float
         The driver's time for a call and its answer, and for each array that goes along or comes back.
+    array_ms : float
+        Core time of a node and of Ray on it, for each array that it stores or fetches, whatever its size.
     latency_ms : float
         From the driver to a node.
     look_ms : float
@@ -68,6 +70,7 @@ class Costs:
     wire_ns: float = 400.0
     call_ms: float = 0.3
     ref_ms: float = 0.05
+    array_ms: float = 2.0
     latency_ms: float = 0.3
     look_ms: float = 10.0
     link_share: float = 0.8
@@ -319,6 +322,10 @@ class Rounds:
         combined = self.case.nodes * self.combine_seconds(rows) if self.whole and not self.alone else 0.0
         return combined + rows * (self.costs.subtract_ns + 2 * self.costs.add_ns) / 1e9
 
+    def array_seconds(self, n: int) -> float:
+        """Of a node, for storing or fetching so many arrays."""
+        return n * self.costs.array_ms / 1e3
+
     def combine_seconds(self, rows: float) -> float:
         """Of a node, for its range of all nodes' changes of so many rows: added up, and where there are many squared."""
         n, costs = self.case.nodes, self.costs
@@ -393,7 +400,8 @@ class Rounds:
             self.reported[number][node] = trainers.settle()
             trainers.waits = self.waits
             trainers.go_on()
-            yield self.core(node, self.tell_seconds(self.rows(number)))
+            stored = 0 if self.alone or self.goes_inline(number) else 1 if self.whole else self.case.nodes
+            yield self.core(node, self.tell_seconds(self.rows(number)) + self.array_seconds(stored))
             yield self.pause(costs.latency_ms / 1e3)
             self.answers[number, node].happen()
 
@@ -434,7 +442,7 @@ class Rounds:
         n, costs, rows = self.case.nodes, self.costs, self.rows(number)
         if self.whole:
             for node in range(n):
-                Process(self._fetch(node, rows * (n - 1), self.here[number, node]))
+                Process(self._fetch(node, rows * (n - 1), n - 1, self.here[number, node]))
             return
         others = rows * (n - 1) / n
         inline = self.goes_inline(number)
@@ -442,22 +450,25 @@ class Rounds:
             yield self.through_driver(n * rows)  # in, and at the same time out to those who combine
         combined = [Event() for _ in range(n)]
         for node in range(n):
-            Process(self._combine_on(node, 0.0 if inline else others, rows, combined[node]))
+            Process(self._combine_on(node, 0.0 if inline else others, 0 if inline else n, rows, combined[node]))
         for one in combined:
             yield one.wait
         if inline:
             yield self.through_driver(n * rows)
         yield self.pause(costs.latency_ms / 1e3)
         for node in range(n):
-            Process(self._fetch(node, 0.0 if inline else others, self.here[number, node]))
+            Process(self._fetch(node, 0.0 if inline else others, 0 if inline else n - 1, self.here[number, node]))
 
-    def _combine_on(self, node: int, others: float, rows: float, done: Event) -> Iterator[Step]:
+    def _combine_on(self, node: int, others: float, arrays: int, rows: float, done: Event) -> Iterator[Step]:
         yield self.travel(node, others)
-        yield self.core(node, self.combine_seconds(rows))
+        yield self.core(
+            node, self.array_seconds(arrays) + self.combine_seconds(rows)
+        )  # fetched, all but one, and stored
         done.happen()
 
-    def _fetch(self, node: int, others: float, done: Event) -> Iterator[Step]:
+    def _fetch(self, node: int, others: float, arrays: int, done: Event) -> Iterator[Step]:
         yield self.travel(node, others)
+        yield self.core(node, self.array_seconds(arrays))
         done.happen()
 
 
