@@ -88,6 +88,26 @@ def test_a_lost_node_is_gone_on_without(sample, cluster):
     assert accuracy_of(trainer.model) > GOOD_ACCURACY
 
 
+def test_nodes_killed_again_and_again_cost_no_block(sample, cluster, times):
+    """Each is replaced by a new one, which joins before the next is killed."""
+    kills = times(2, 10)
+    nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
+    trainer = trainer_of(sample, cluster, 2, epochs=120 * kills, max_restarts=kills)
+    reports, n_killed = [], 0
+    for report in trainer.reports():
+        reports.append(report)
+        if len(of_kind(NodeJoined, reports)) == n_killed < kills and isinstance(report, EpochEnd):
+            cluster.remove_node(nodes.pop(0), allow_graceful=False)
+            nodes.append(cluster.add_node(num_cpus=1, wait=False))
+            n_killed += 1
+    assert n_killed == len(of_kind(NodeJoined, reports)) == kills
+    lost = [report for report in of_kind(WorkerReplaced, reports) if "was lost (" in report.cause]
+    assert len({report.worker for report in lost}) == kills
+    assert reports[-1].blocks == trainer.plan.n_blocks * 120 * kills
+    assert reports[-1].raw_words == len(sample[1]) * 120 * kills
+    assert accuracy_of(trainer.model) > GOOD_ACCURACY
+
+
 def test_a_node_that_joins_takes_part(sample, cluster):
     cluster.add_node(num_cpus=1)
     trainer = trainer_of(sample, cluster, None, epochs=60)
@@ -167,7 +187,7 @@ def test_the_command_line(python, cluster, small_text):
         *("--nodes", "1", "--out", "m", "--log_json", "log"),
     )
     assert done.returncode == 0, done.stderr
-    assert "training" in done.stderr
+    assert "with 1 worker on 1 node, here in about" in done.stderr
     assert np.isfinite(Word2Vec.load(python.directory / "m").W_in).all()
     last = json.loads((python.directory / "log").read_text().splitlines()[-1])
     assert (last["event"], last["restarts"]) == ("done", 0)
