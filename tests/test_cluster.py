@@ -108,19 +108,24 @@ def test_nodes_killed_again_and_again_cost_no_block(sample, cluster, times):
     assert accuracy_of(trainer.model) > GOOD_ACCURACY
 
 
-def test_a_node_that_joins_takes_part(sample, cluster):
-    cluster.add_node(num_cpus=1)
-    trainer = trainer_of(sample, cluster, None, epochs=60)
-    reports, joined_at = [], None
+def test_a_node_that_joins_knows_what_the_others_know(sample, cluster):
+    """The only one that was there before may be lost at once: what it had learnt by then stays."""
+    first = cluster.add_node(num_cpus=1)
+    trainer = trainer_of(sample, cluster, None, epochs=200)
+    length, lost = 0.0, []
     for report in trainer.reports():
-        reports.append(report)
+        if isinstance(report, EpochEnd) and not lost:
+            length = np.linalg.norm(report.copy_vectors())
         if isinstance(report, EpochEnd) and report.epoch == 0:
             cluster.add_node(num_cpus=1, wait=False)
         if isinstance(report, NodeJoined):
-            joined_at = len(reports)
+            cluster.remove_node(first, allow_graceful=False)
+        if isinstance(report, WorkerReplaced):
+            lost.append(report.cause)
             trainer.request_stop()
-    assert joined_at, "nobody joined"
-    assert isinstance(reports[-1], Stopped)
+    assert lost, "nobody joined"
+    assert isinstance(report, Stopped)
+    assert np.linalg.norm(trainer.model.W_in) > 0.9 * length
 
 
 def test_no_node_left_is_an_error_and_the_checkpoint_is_gone_on_from(sample, cluster, tmp_path):

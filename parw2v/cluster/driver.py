@@ -314,7 +314,7 @@ class ClusterCrew:
             self._close(1.0)
         if self._settled == self._number:  # what was trained since, nobody was told to
             return
-        self._order(tell=self._n_words if self._has_others else 0, train=False)
+        self._order(tell=self._n_words, train=False)
         while self._open or self._combined:
             if not self._open:
                 self._order(tell=0, train=False)
