@@ -153,7 +153,7 @@ def test_nodes_agree_after_rounds(node_of, whole):
 def test_a_worker_that_dies_is_replaced_and_its_block_trained_again(node_of):
     node = node_of(workers=2)
     blocks = blocks_of(node_of.plan)
-    node.round(order(blocks, n_words=1))
+    node.round(order(blocks, n_words=0, waits=True))  # they have blocks, and do not go on with them
     victim = workers_of(os.getpid())[0]
     os.kill(victim, signal.SIGKILL)
     answer, _ = node.round(order())
