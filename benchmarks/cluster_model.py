@@ -7,8 +7,7 @@ The rounds of ``parw2v.cluster`` are played, event by event: the driver gives or
 came to, trains its quota, copies and subtracts its rows and answers; when all have answered, each node fetches its
 range of all nodes' changes and combines it, and the next order waits for the result; two nodes fetch each other's whole.
 While that travels workers of two nodes go on with the blocks they have, and stand still when these run out; those of more
-nodes wait. A node alone tells nothing. Cores and links are shared evenly by all that
-want them (cluster_rounds.py).
+nodes wait. A node alone tells nothing. Cores and links are shared evenly by all that want them (cluster_rounds.py).
 
 What each step costs is in ``results/cluster-measured.json``, beside the runs that were measured: a JSON object with
 

@@ -461,9 +461,8 @@ class Rounds:
 
     def _combine_on(self, node: int, others: float, arrays: int, rows: float, done: Event) -> Iterator[Step]:
         yield self.travel(node, others)
-        yield self.core(
-            node, self.array_seconds(arrays) + self.combine_seconds(rows)
-        )  # fetched, all but one, and stored
+        # All arrays but one are fetched, and one is stored.
+        yield self.core(node, self.array_seconds(arrays) + self.combine_seconds(rows))
         done.happen()
 
     def _fetch(self, node: int, others: float, arrays: int, done: Event) -> Iterator[Step]:

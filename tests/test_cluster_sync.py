@@ -177,3 +177,10 @@ def test_more_nodes_tell_more_often_and_longer_runs_have_longer_rounds():
     ]
     assert Cluster().words_between(4, 4_000_000_000) == 10_000_000
     assert Cluster(sync_words=7).words_between(4, 4_000_000_000) == 7
+
+
+@pytest.mark.parametrize("flag", ["--nodes", "--sync_words"])
+def test_flags_of_a_cluster_want_its_address(python, flag):
+    done = python.cli("--corpus", "sample", flag, "2", "--out", "m")
+    assert done.returncode == 2
+    assert done.stderr == f"parw2v: error: {flag} is for a cluster; give its address with --ray\n"

@@ -312,7 +312,7 @@ class ClusterCrew:
         """Make all nodes agree on all rows, with nothing under way but blocks."""
         while self._open:
             self._close(1.0)
-        if self._settled == self._number:  # what was trained since, nobody was told to
+        if self._settled == self._number:  # they do, for no order has gone out since
             return
         self._order(tell=self._n_words, train=False)
         while self._open or self._combined:

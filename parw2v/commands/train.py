@@ -234,8 +234,9 @@ def run_train(arguments: argparse.Namespace) -> int:
 def _cluster(arguments: argparse.Namespace) -> Cluster | None:
     """Where ``--ray`` says to train; found out first whether Ray is there."""
     if arguments.ray is None:
-        if arguments.nodes is not None:
-            raise SettingsError("--nodes is for a cluster; give its address with --ray")
+        for flag in ("nodes", "sync_words"):
+            if getattr(arguments, flag) is not None:
+                raise SettingsError(f"--{flag} is for a cluster; give its address with --ray")
         return None
     from parw2v.cluster.access import imported_ray
 
