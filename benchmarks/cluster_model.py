@@ -86,10 +86,10 @@ def kept_shares(shares: np.ndarray, sample: float = 1e-3) -> np.ndarray:
 def updates_between(vocabulary: int, sync_words: float, nodes: int) -> list[Run]:
     """Occurrences of words, in text, between two tellings of their rows: of all nodes, and of one."""
     kept = kept_shares(word_shares(vocabulary))
-    last_of_ranges = {words_due(2**i, vocabulary) for i in range(64)}
+    last_of_ranges = {words_due(2**i, vocabulary, nodes) for i in range(64)}
     found = []
     for rank in sorted({rank for rank in (1, 10, 100, 1000) if rank <= vocabulary} | last_of_ranges):
-        rounds = rounds_between(rank, vocabulary)
+        rounds = rounds_between(rank, vocabulary, nodes)
         of_all = float(kept[rank - 1]) * sync_words * rounds
         found.append({"rank": rank, "rounds": rounds, "of_all": of_all, "of_one": of_all / nodes})
     return found
@@ -304,10 +304,11 @@ def schedule_table(runs: list[Run]) -> str:
     ends = sorted({min(counts), max(counts)})
     rows = []
     for vocabulary, dim in shapes:
-        mean = mean_told_bytes(vocabulary, dim)
-        told = [told_bytes(number, vocabulary, dim) for number in (1, 2, 4, 16, cycle(vocabulary))]
+        mean = mean_told_bytes(vocabulary, dim, ends[-1])
+        rounds = cycle(vocabulary, ends[-1])
+        told = [told_bytes(number, vocabulary, dim, ends[-1]) for number in (1, 2, 4, 16, rounds)]
         cells = [f"{size / 1e6:,.1f}" for size in (*told, mean, *(sent_bytes(mean, nodes) for nodes in ends))]
-        rows.append([f"{vocabulary:,}", dim, *cells[:4], cycle(vocabulary), *cells[4:]])
+        rows.append([f"{vocabulary:,}", dim, *cells[:4], rounds, *cells[4:]])
     headings = ["V", "D", "rounds 1, 3, 5, ...", "2, 6, ...", "4, 12, ...", "16, 48, ...", "all rows every", "all rows"]
     return table([*headings, "mean", *(f"sent by each of {nodes}, mean" for nodes in ends)], rows)
 

@@ -130,25 +130,25 @@ class Case:
 # ------------------------------------------------------------------------------------------------ arithmetic
 
 
-def cycle(vocabulary: int) -> int:
+def cycle(vocabulary: int, nodes: int) -> int:
     """Rounds until all rows have been told."""
-    return rounds_between(vocabulary, vocabulary)
+    return rounds_between(vocabulary, vocabulary, nodes)
 
 
-def rounds_between(rank: int, vocabulary: int) -> int:
+def rounds_between(rank: int, vocabulary: int, nodes: int) -> int:
     """Rounds from one in which the row of a word, ranks counted from 1, is told to the next."""
-    return next(2**i for i in range(64) if words_due(2**i, vocabulary) >= rank)
+    return next(2**i for i in range(64) if words_due(2**i, vocabulary, nodes) >= rank)
 
 
-def told_bytes(number: int, vocabulary: int, dim: int) -> int:
-    """Bytes of the changes that one node tells in round `number`: float32, two rows a word."""
-    return 2 * words_due(number, vocabulary) * dim * 4
+def told_bytes(number: int, vocabulary: int, dim: int, nodes: int) -> int:
+    """Bytes of the changes that one of so many nodes tells in round `number`: float32, two rows a word."""
+    return 2 * words_due(number, vocabulary, nodes) * dim * 4
 
 
-def mean_told_bytes(vocabulary: int, dim: int) -> float:
+def mean_told_bytes(vocabulary: int, dim: int, nodes: int) -> float:
     """Over a whole cycle of the schedule."""
-    rounds = cycle(vocabulary)
-    return sum(told_bytes(number, vocabulary, dim) for number in range(1, rounds + 1)) / rounds
+    rounds = cycle(vocabulary, nodes)
+    return sum(told_bytes(number, vocabulary, dim, nodes) for number in range(1, rounds + 1)) / rounds
 
 
 def sent_bytes(told: float, nodes: int) -> float:
@@ -240,8 +240,8 @@ class Rounds:
         self.whole = case.nodes <= WHOLE
         self.waits = case.nodes > TRAIN_ON and not case.trains_on
         self.by_agreement = boost(case.nodes, LEARNING_RATE, "skipgram") < case.nodes
-        self.mean_told = 0.0 if self.alone else mean_told_bytes(case.vocabulary, case.dim)
-        rounds = 1 if case.even else cycle(case.vocabulary)
+        self.mean_told = 0.0 if self.alone else mean_told_bytes(case.vocabulary, case.dim, case.nodes)
+        rounds = 1 if case.even else cycle(case.vocabulary, case.nodes)
         self.burn_in = BURN_IN + (rounds if case.by_longest else 0)
         self.n_rounds = self.burn_in + rounds * math.ceil(COUNTED / rounds) + 2
         self.clock = Clock()
@@ -297,7 +297,7 @@ class Rounds:
         case = self.case
         if self.alone:
             return 0.0
-        return self.mean_told if case.even else told_bytes(number, case.vocabulary, case.dim)
+        return self.mean_told if case.even else told_bytes(number, case.vocabulary, case.dim, case.nodes)
 
     # Seconds of each step.
 

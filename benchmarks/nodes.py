@@ -123,7 +123,7 @@ def expected_bytes(run: Run, dim: int) -> float:
     nodes, copies = run["nodes"], run["checkpoints"] + 1
     matrices = 2 * run["vocabulary"] * dim * 4
     rounds = run["raw_words"] / Cluster().words_between(nodes, run["raw_words"])
-    told = rounds * mean_told_bytes(run["vocabulary"], dim) + copies * matrices
+    told = rounds * mean_told_bytes(run["vocabulary"], dim, nodes) + copies * matrices
     return nodes * sent_bytes(told, nodes) + (nodes + copies) * matrices
 
 

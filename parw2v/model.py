@@ -23,6 +23,10 @@ from parw2v.vocabulary import Vocabulary
 
 _FORMAT = "parw2v model 1"
 
+INITIAL_REACH = 0.4
+"""Numbers of W_in start within so much of zero, times 1/sqrt(D): all vectors are 0.23 long, whatever D. word2vec.c's are an eighth
+of that at D = 100, and so it takes a good part of a short run for them to grow (measured in benchmarks/README.md)."""
+
 _DEEPEST = 8
 """Tables and lists within each other in the settings of a run; it takes three."""
 
@@ -39,7 +43,7 @@ class Word2Vec(Queries):
         K, noise words for each positive pair.
     objective : {"skipgram", "cbow"}
     seed : int
-        W_in starts uniform in (-1/2D, 1/2D), W_out at zero, as in word2vec.c.
+        Of W_in at the start, uniform within `INITIAL_REACH` / sqrt(D); W_out starts at zero, as in word2vec.c.
 
     Attributes
     ----------
@@ -68,7 +72,7 @@ class Word2Vec(Queries):
         rng = np.random.default_rng(seed)
         self.W_in: FloatArray = rng.random((len(vocab), embed_dim), dtype=np.float32)
         self.W_in -= np.float32(0.5)
-        self.W_in /= np.float32(embed_dim)
+        self.W_in *= np.float32(2 * INITIAL_REACH / math.sqrt(embed_dim))
         self.W_out: FloatArray = np.zeros((len(vocab), embed_dim), np.float32)
 
     @property

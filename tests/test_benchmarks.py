@@ -414,7 +414,7 @@ def test_nodes_send_what_arithmetic_says():
     run = nodes_record()["runs"][2]
     matrices = 2 * 6400 * 100 * 4
     assert nodes.expected_bytes(run | {"nodes": 1}, 100) == 3 * matrices
-    told = 2 * nodes.mean_told_bytes(6400, 100) + 2 * matrices
+    told = 2 * nodes.mean_told_bytes(6400, 100, 2) + 2 * matrices
     assert nodes.expected_bytes(run, 100) == pytest.approx(2 * told + 4 * matrices)
 
 

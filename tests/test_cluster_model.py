@@ -40,24 +40,28 @@ CLOSE = 0.01
 @pytest.mark.parametrize("vocabulary", [1, 15, 16, 67_867, 3_000_000])
 def test_bytes_of_a_round_are_those_that_the_package_tells(vocabulary):
     row_bytes = np.zeros((2, 100), np.float32).nbytes  # a word has two rows
-    for number in range(1, 300):
-        assert cluster_rounds.told_bytes(number, vocabulary, 100) == sync.words_due(number, vocabulary) * row_bytes
+    for number, nodes in itertools.product(range(1, 300), (2, 3)):
+        told = cluster_rounds.told_bytes(number, vocabulary, 100, nodes)
+        assert told == sync.words_due(number, vocabulary, nodes) * row_bytes
 
 
 def test_the_mean_of_a_cycle():
     both = 2 * 16_000 * 100 * 4
-    assert cycle(16_000) == 128
-    assert cluster_rounds.mean_told_bytes(16_000, 100) == both / 128 * 4.5  # seven lengths of rounds; then all words
+    assert cycle(16_000, 2) == 128
+    assert cluster_rounds.mean_told_bytes(16_000, 100, 2) == both / 128 * 4.5  # seven lengths of rounds; then all words
+    assert cycle(16_000, 3) == 32
+    assert cluster_rounds.mean_told_bytes(16_000, 100, 3) == both / 32 * 3.5
     words = 8 * 128 * sync.MOST_HOT + 3_000_000  # eight lengths of rounds, each in half as many; then all words
-    assert cycle(3_000_000) == 256
-    assert cluster_rounds.mean_told_bytes(3_000_000, 100) == pytest.approx(words * 800 / 256)
+    assert cycle(3_000_000, 2) == cycle(3_000_000, 3) == 256
+    assert cluster_rounds.mean_told_bytes(3_000_000, 100, 2) == pytest.approx(words * 800 / 256)
 
 
 def test_what_leaves_a_node_is_counted_as_it_travels():
     case = replace(SMALL, sync_words=20_000_000)
     rounds = cluster_rounds.Rounds(case, COSTS)
     played = rounds.run()
-    told = sum(cluster_rounds.told_bytes(number, case.vocabulary, case.dim) for number in range(1, rounds.n_rounds))
+    shape = case.vocabulary, case.dim, case.nodes
+    told = sum(cluster_rounds.told_bytes(number, *shape) for number in range(1, rounds.n_rounds))
     assert played.bytes_of_node == pytest.approx(cluster_rounds.sent_bytes(told, case.nodes))
 
 
@@ -135,7 +139,7 @@ def test_a_node_that_runs_out_of_blocks_stands_still():
 def test_with_fewer_hot_rows_rounds_are_shorter(monkeypatch):
     short = simulate(LARGE, COSTS)["round_ms"]
     monkeypatch.setattr(sync, "MOST_HOT", 3_000_000)
-    assert cycle(LARGE.vocabulary) == sync.HOT_SHARE
+    assert cycle(LARGE.vocabulary, LARGE.nodes) == sync.HOT_SHARE
     assert short < 0.8 * simulate(LARGE, COSTS)["round_ms"]
 
 
@@ -158,7 +162,7 @@ def test_rounds_of_one_length_tell_as_much_and_hold_nobody_up():
 
 
 def test_rounds_between_two_tellings_follow_the_schedule():
-    between = [cluster_rounds.rounds_between(rank, 6400) for rank in (1, 50, 51, 100, 101, 200, 201, 400, 401, 800)]
+    between = [cluster_rounds.rounds_between(rank, 6400, 2) for rank in (1, 50, 51, 100, 101, 200, 201, 400, 401, 800)]
     assert between == [1, 1, 2, 2, 4, 4, 8, 8, 16, 16]
 
 

@@ -116,7 +116,9 @@ def test_nodes_agree_after_rounds(node_of, whole):
         done = number > 1 and not any(node.n_unfinished for node in nodes)
         takes_in, combined = on_the_way.popleft() if on_the_way and (len(on_the_way) == 2 or done) else (0, None)
         tell = (
-            words_due(number, node_of.n_words) if not done else node_of.n_words * (len(results) < sum(map(len, given)))
+            words_due(number, node_of.n_words, 2)
+            if not done
+            else node_of.n_words * (len(results) < sum(map(len, given)))
         )
         if done and combined is None:
             tell = node_of.n_words

@@ -4,23 +4,28 @@ import numpy as np
 import pytest
 
 from parw2v.cluster.settings import Cluster
-from parw2v.cluster.sync import HOT_SHARE, SAFE_RATE, Mirror, OutOfStepError, boost, combine, words_due
+from parw2v.cluster.sync import SAFE_RATE, Mirror, OutOfStepError, boost, combine, words_due
 from parw2v.errors import SettingsError
 
 
 def test_frequent_words_go_often_and_all_of_them_at_times():
-    assert [words_due(number, 6400) for number in range(1, 17)] == [
+    assert [words_due(number, 6400, 2) for number in range(1, 17)] == [
         50, 100, 50, 200, 50, 100, 50, 400, 50, 100, 50, 200, 50, 100, 50, 800
     ]  # fmt: skip
-    assert words_due(128, 6400) == words_due(256, 6400) == 6400
-    assert all(words_due(HOT_SHARE * i, n) == n for i in (1, 3) for n in (2, 127, 128, 129, 6401))
-    assert words_due(1, 3) == 1
+    assert words_due(128, 6400, 2) == words_due(256, 6400, 2) == 6400
+    assert all(words_due(128 * i, n, 2) == n for i in (1, 3) for n in (2, 127, 128, 129, 6401))
+    assert words_due(1, 3, 2) == 1
+
+
+def test_more_than_two_nodes_tell_more_words():
+    assert [words_due(number, 6400, 3) for number in range(1, 9)] == [200, 400, 200, 800, 200, 400, 200, 1600]
+    assert all(words_due(32 * i, n, nodes) == n for i in (1, 3) for n in (2, 31, 32, 33, 6401) for nodes in (3, 64))
 
 
 def test_rows_told_in_a_cycle_are_few():
     """Half a hot share more for each doubling, as against all rows in every round."""
-    told = sum(words_due(number, 6400) for number in range(1, HOT_SHARE + 1))
-    assert told == 50 * (HOT_SHARE + 7 * HOT_SHARE // 2)
+    told = sum(words_due(number, 6400, 2) for number in range(1, 129))
+    assert told == 50 * (128 + 7 * 128 // 2)
 
 
 def test_the_rate_follows_the_nodes_as_far_as_it_is_safe():
@@ -74,7 +79,7 @@ def test_all_nodes_end_with_the_same_rows_while_training_goes_on(factor):
             on_the_way.append((number, [node.changes(number, n_words, 3) for node in nodes]))
 
     for number in range(1, 80):
-        a_round(number, words_due(number, 32))
+        a_round(number, words_due(number, 32, 3))
     a_round(80, 32)
     while on_the_way:
         a_round(81, 0, train=False)
@@ -104,7 +109,7 @@ def test_two_nodes_at_twice_the_rate_come_to_what_one_node_would_have(delay):
             whole += change
         if number == 1:
             assert np.array_equal(nodes[1].vectors(), change)
-        on_the_way.append([node.changes(number, words_due(number, 4), 2) for node in nodes])
+        on_the_way.append([node.changes(number, words_due(number, 4, 2), 2) for node in nodes])
         assert np.array_equal(nodes[1].W[:2], nodes[1].mark[:2])
         if number == 1:
             assert np.array_equal(nodes[1].vectors()[:2], change[:2])

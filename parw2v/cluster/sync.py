@@ -19,8 +19,9 @@ import numpy as np
 
 from parw2v.arraytypes import FloatArray
 
-HOT_SHARE = 128
-"""One word in so many goes in every round, all of them in every so-many-th (measured in benchmarks/README.md)."""
+HOT_SHARE, HOT_SHARE_OF_TWO = 32, 128
+"""One word in so many goes in every round, all of them in every so-many-th. Two nodes, each at twice the rate, stay closer
+to each other than more nodes at four times the rate (measured in benchmarks/README.md)."""
 
 MOST_HOT = 16_384
 """But so many words at most: with millions of words the rest is rare, and rounds would take long."""
@@ -32,12 +33,13 @@ SAFE_RATE = {"skipgram": 0.1, "cbow": 0.1}
 """Learning rates that are safe on a node; twice as much diverges (measured in benchmarks/README.md)."""
 
 
-def words_due(number: int, n_words: int) -> int:
+def words_due(number: int, n_words: int, n_nodes: int) -> int:
     """The first so many words, the most frequent, whose rows go in round `number`, counted from 1.
 
-    Twice as many in every second round, four times in every fourth; with up to two million words all of them in every 128th.
+    Twice as many in every second round, four times in every fourth, all of them in every 128th round of two nodes and every
+    32nd of more; later with more words than `MOST_HOT` is such a share of.
     """
-    hot = min(-(-n_words // HOT_SHARE), MOST_HOT)
+    hot = min(-(-n_words // (HOT_SHARE if n_nodes > 2 else HOT_SHARE_OF_TWO)), MOST_HOT)
     return min(hot * (number & -number), n_words)
 
 
