@@ -24,8 +24,8 @@ from parw2v.vocabulary import Vocabulary
 _FORMAT = "parw2v model 1"
 
 INITIAL_REACH = 0.4
-"""Numbers of W_in start within so much of zero, times 1/sqrt(D): all vectors are 0.23 long, whatever D. word2vec.c's are an eighth
-of that at D = 100, and so it takes a good part of a short run for them to grow (measured in benchmarks/README.md)."""
+"""Numbers of W_in start within so much of zero, times 1/sqrt(D): all vectors are 0.23 long, whatever D. At D = 100 that is
+eight times as long as in word2vec.c, where growing takes a good part of a short run (measured in benchmarks/README.md)."""
 
 _DEEPEST = 8
 """Tables and lists within each other in the settings of a run; it takes three."""
