@@ -127,6 +127,26 @@ def test_a_node_that_joins_takes_part(sample, cluster):
     assert isinstance(reports[-1], Stopped)
 
 
+def test_a_node_that_joins_a_node_alone_gets_what_that_one_has_learnt(sample, cluster):
+    """So the vectors are good although the first node is lost before the second could have learnt them."""
+    first = cluster.add_node(num_cpus=1)
+    trainer = trainer_of(sample, cluster, None, epochs=400)
+    reports = []
+    for report in trainer.reports():
+        reports.append(report)
+        if isinstance(report, EpochEnd) and report.epoch == 2 * EPOCHS:
+            cluster.add_node(num_cpus=1, wait=False)
+        if isinstance(report, EpochEnd) and report.epoch > 2 * EPOCHS and not of_kind(NodeJoined, reports):
+            time.sleep(0.5)
+        if isinstance(report, NodeJoined):
+            cluster.remove_node(first, allow_graceful=False)
+            n_before = len(of_kind(EpochEnd, reports))
+            trainer.request_stop()
+    assert "was lost" in of_kind(WorkerReplaced, reports)[0].cause
+    assert len(of_kind(EpochEnd, reports)) <= n_before + 2
+    assert accuracy_of(trainer.model) > GOOD_ACCURACY
+
+
 def test_no_node_left_is_an_error_and_the_checkpoint_is_gone_on_from(sample, cluster, tmp_path):
     node = cluster.add_node(num_cpus=1)
     trainer = trainer_of(sample, cluster, 1, tmp_path / "c", checkpoint_every=0)
