@@ -38,10 +38,11 @@ def test_initial_vectors():
         assert model.W_in.dtype == model.W_out.dtype == np.float32
         assert model.W_in.shape == model.W_out.shape == (500, dimension)
         assert not model.W_out.any()
-        half = 0.5 / dimension
-        assert np.abs(model.W_in).max() <= half
-        assert np.abs(model.W_in).max() > 0.98 * half
-        assert model.W_in.std() == pytest.approx(2 * half / 12**0.5, rel=0.1)
+        reach = 0.4 / dimension**0.5
+        assert 0.98 * reach < np.abs(model.W_in).max() <= reach
+        assert abs(model.W_in.mean()) < 0.1 * reach
+        lengths = np.linalg.norm(model.W_in, axis=1)
+        assert np.sqrt(np.mean(lengths**2)) == pytest.approx(0.23, rel=0.1)
     assert (model.objective, model.n_negatives, model.embed_dim, len(model)) == ("skipgram", 5, 300, 500)
 
 
