@@ -52,7 +52,7 @@ def matrix() -> np.ndarray:
 
 
 def new_kernel(objective: str, matrix: np.ndarray) -> SkipGram | CBOW:
-    kernel = KERNELS[objective](matrix.copy(), layout=LAYOUT, negatives=K)
+    kernel = KERNELS[objective](matrix.copy(), layout=LAYOUT, negatives=K, n_noise=KERNELS[objective].n_noise)
     kernel.set_rate(1e-6)
     return kernel
 

@@ -248,7 +248,9 @@ def simulate(
     W = Twin.of(shared["W"])
     tasks = iter([(epoch, block) for epoch in range(epochs) for block in range(plan.n_blocks)])
     layout = Layout.of_batch(setup.radius, batch_size)
-    kernel = KERNELS[model](W.live, layout=layout, negatives=setup.negatives)
+    kind = KERNELS[model]
+    n_noise = kind.enough_noise(layout, setup.negatives, lr)
+    kernel = kind(W.live, layout=layout, negatives=setup.negatives, n_noise=n_noise)
     done: list[BlockResult] = []
     current: list[Baton] = []
 
@@ -271,9 +273,10 @@ def simulate(
             patches.enter_context(mock.patch.object(target, name, new))
 
         patch(worker, "attach", lambda ticket: (shared, []))
-        patch(worker, "KERNELS", {model: lambda *args, **kw: InTurn(kernel, current[0], W)})
+        shared_kernel = {"__new__": lambda *args, **kw: InTurn(kernel, current[0], W)}
+        patch(worker, "KERNELS", {model: type("SharedKernel", (kind,), shared_kernel)})
         if workers > 1:
-            patch(sys.modules[KERNELS[model].__module__], "gather", gather_copy)
+            patch(sys.modules[kind.__module__], "gather", gather_copy)
         if damping == "none":
             patch(batching, "damping", undamped)
         batons = [Baton(life_of(number)) for number in range(workers)]

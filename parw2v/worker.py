@@ -17,6 +17,7 @@ keep, noise
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ from parw2v.arraytypes import AnyArray, TokenArray
 from parw2v.batching import make_batches
 from parw2v.corpus import BlockPlan, Corpus
 from parw2v.errors import CorpusError
-from parw2v.kernels import KERNELS
+from parw2v.kernels import CBOW, KERNELS, SkipGram
 from parw2v.schedule import learning_rate
 from parw2v.shared import Ticket, attach
 from parw2v.windows import Layout
@@ -88,8 +89,12 @@ def prepare(setup: WorkerSetup) -> Callable[[BlockTask], BlockResult]:
     shared, memory = attach(setup.ticket)
     corpus = Corpus(path=Path(setup.corpus_path)) if setup.corpus_path else None
     layout = Layout.of_batch(setup.radius, setup.batch_size)
-    kernel = KERNELS[setup.objective](shared["W"], layout=layout, negatives=setup.negatives)
+    objective = KERNELS[setup.objective]
     progress, boost, n_words = shared["progress"], shared["boost"], len(shared["keep"])
+
+    @functools.cache
+    def kernel_with(n_noise: int) -> SkipGram | CBOW:
+        return objective(shared["W"], layout=layout, negatives=setup.negatives, n_noise=n_noise)
 
     def train(task: BlockTask) -> BlockResult:
         seed = np.random.SeedSequence(setup.plan.seed, spawn_key=(task.epoch, task.block))
@@ -98,6 +103,7 @@ def prepare(setup: WorkerSetup) -> Callable[[BlockTask], BlockResult]:
         if len(tokens) and int(np.maximum(tokens, ~tokens).max()) >= n_words:
             raise CorpusError("the corpus holds ids beyond the vocabulary; encode it with the model's own")
         highest = setup.lr * _positive(boost)
+        kernel = kernel_with(objective.enough_noise(layout, setup.negatives, highest))
         batches = make_batches(
             tokens,
             np.random.Generator(np.random.SFC64(seed)),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from parw2v.batching import Batch, make_batches
 from parw2v.kernels import KERNELS
 from parw2v.kernels import rows as rows_module
 from parw2v.kernels.losses import descend, logistic_loss
+from parw2v.kernels.noise import MOST_NOISE
 from parw2v.kernels.rows import add_rows, add_rows_public, blocks_of, gather
 from parw2v.sampling import noise_table
 from parw2v.windows import RUN_BLOCKS, Layout
@@ -184,7 +187,7 @@ class Case:
         return new
 
     def kernel(self):
-        return KERNELS[self.objective](self.W.copy(), layout=self.layout, negatives=K)
+        return KERNELS[self.objective](self.W.copy(), layout=self.layout, negatives=K, n_noise=self.n_noise)
 
     def step(self, lr, measure=False):
         kernel = self.kernel()
@@ -347,6 +350,8 @@ def test_batches_fit_the_kernel(objective, negatives, radius):
     words = rng.integers(1, V, ends[-1] + 1).astype(np.int32)  # word 0 stands for padding too, with a scale of its own
     tokens, old = words.copy(), rng.normal(0, 0.6, (2 * V, D)).astype(np.float32)
     tokens[ends] = ~tokens[ends]
+    kernel = KERNELS[objective](old.copy(), layout=layout, negatives=negatives, n_noise=n_noise)
+    kernel.set_rate(lr)
     batches = make_batches(
         tokens,
         rng,
@@ -354,15 +359,12 @@ def test_batches_fit_the_kernel(objective, negatives, radius):
         noise_table=noise_table(np.minimum(np.arange(V), 1), 1000),
         layout=layout,
         n_noise=n_noise,
-        noise_groups=KERNELS[objective](old, layout=layout, negatives=negatives).noise_groups(lr),
+        noise_groups=kernel.noise_groups(lr),
         predicts_contexts=objective == "skipgram",
         workers=1,
         most=1.5,
     )
     assert len(batches) == 2
-    kernel = KERNELS[objective](old.copy(), layout=layout, negatives=negatives)
-    kernel.set_rate(lr)
-
     new, weights, trained = old.astype(float), np.tile(layout.window_weights(), (layout.runs, 1, 1)), []
     for batch in batches:
         kernel.step(batch)
@@ -534,30 +536,48 @@ def test_scores_without_a_weight_vanish():
     assert not x.any()
 
 
+def enough(objective, radius=5, negatives=5, lr=0.025):
+    return KERNELS[objective].enough_noise(Layout.of_batch(radius, 500), negatives, lr)
+
+
 def test_noise_of_skipgram_is_used_as_often_as_is_safe():
-    """Weight of a word's pairs times the rate, 20 centres of 6 pairs, K / 16 each: .94 a use at the default rate."""
+    """Weight of a word's pairs times the rate, 20 centres of 6 pairs, K / N each: .94 a use at the default rate."""
 
     def uses(**changed):
         given = {"radius": 5, "negatives": 5, "lr": 0.025} | changed
-        layout = Layout.of_batch(given["radius"], 500)
-        kernel = KERNELS["skipgram"](np.zeros((2, 1), np.float32), layout=layout, negatives=given["negatives"])
+        layout, n_noise = Layout.of_batch(given["radius"], 500), enough("skipgram", **given)
+        W = np.zeros((2, 1), np.float32)
+        kernel = KERNELS["skipgram"](W, layout=layout, negatives=given["negatives"], n_noise=n_noise)
         return (layout.n_blocks + 1) / (2 * kernel.noise_groups(given["lr"]))
 
     assert 1.9 < uses() <= 2
     assert 3.9 < uses(lr=0.0125) <= 5
-    assert 0.9 < uses(lr=0.05) <= 1
-    assert 0.9 < uses(negatives=10) <= 1
-    assert 0.9 < uses(radius=10) <= 1
-    assert 0.9 < uses(negatives=20, lr=0.1) <= 1
+    assert 1.9 < uses(lr=0.05) <= 2
+    assert 1.9 < uses(negatives=10) <= 2
+    assert 1.9 < uses(radius=10) <= 2
+    assert 1.9 < uses(negatives=20, lr=0.1) <= 2
+    assert 0.9 < uses(radius=50) <= 1
     assert 0.9 < uses(negatives=0) <= 1
 
 
 def test_there_is_more_noise_where_each_word_would_weigh_too_much():
-    usual = {radius: Layout.of_batch(radius, 500) for radius in (5, 10)}
-    enough = KERNELS["skipgram"].enough_noise
-    assert [enough(usual[5], K) for K in (0, 5, 10, 20, 40)] == [16, 16, 16, 32, 64]
-    assert [enough(usual[10], K) for K in (5, 10)] == [16, 32]
-    assert [KERNELS["cbow"].enough_noise(K) for K in (0, 5, 8, 10, 20)] == [8, 8, 8, 16, 24]
-    for objective, kernel in KERNELS.items():
-        made = kernel(np.zeros((2, 1), np.float32), layout=usual[5], negatives=20)
-        assert made.n_noise == {"skipgram": 32, "cbow": 24}[objective]
+    assert [enough("skipgram", negatives=K) for K in (0, 5, 10, 20, 40)] == [16, 16, 24, 48, 96]
+    assert [enough("skipgram", radius=R) for R in (2, 5, 10, 20, 50)] == [16, 16, 22, 42, 256]
+    assert [enough("skipgram", lr=lr) for lr in (0.01, 0.0266, 0.05, 0.1)] == [16, 16, 24, 48]
+    assert [enough("cbow", negatives=K, lr=0.05) for K in (0, 5, 8, 10, 20)] == [8, 10, 16, 20, 40]
+    assert [enough("cbow", lr=lr) for lr in (0.025, 0.05, 0.1)] == [8, 10, 20]
+    assert enough("cbow", radius=20, lr=0.05) == 10
+    assert enough("skipgram", lr=1e9) == enough("cbow", lr=1e9) == MOST_NOISE
+
+
+def test_a_noise_word_pulls_and_is_pushed_no_more_than_is_safe():
+    kind = KERNELS["skipgram"]
+    for radius, negatives, lr in itertools.product((1, 5, 12, 40), (1, 5, 20), (0.01, 0.025, 0.07)):
+        layout, n_noise = Layout.of_batch(radius, 500), enough("skipgram", radius, negatives, lr)
+        pull = lr * (radius + 1) * negatives / n_noise
+        assert pull <= kind.safe_pull * 1.001
+        assert 2 * layout.block * pull <= kind.safe_push * 1.001
+        assert (
+            n_noise == kind.n_noise
+            or pull * n_noise / (n_noise - 2) > kind.safe_pull * min(1, 20 / layout.block) / 1.001
+        )

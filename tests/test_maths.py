@@ -170,24 +170,28 @@ def test_the_learning_rate_falls_to_a_floor():
     assert f"{TrainSettings().lr_min:g}" == "0.0001"
 
 
-def kernel(objective, radius=R, negatives=K):
-    return objective(np.zeros((4, 3), np.float32), layout=Layout.of_batch(radius, 500), negatives=negatives)
+def kernel(objective, radius=R, negatives=K, lr=0.025):
+    layout = Layout.of_batch(radius, 500)
+    n_noise = objective.enough_noise(layout, negatives, lr)
+    return objective(np.zeros((4, 3), np.float32), layout=layout, negatives=negatives, n_noise=n_noise)
 
 
 @pytest.mark.parametrize(("radius", "negatives"), [(5, 5), (10, 5), (5, 20), (2, 1), (20, 15)])
 def test_bounds_on_what_a_row_is_moved(radius, negatives):
-    skipgram, cbow = kernel(SkipGram, radius, negatives), kernel(CBOW, radius, negatives)
-    B = skipgram.layout.block
-    n_noise = 16 * max(math.ceil(B * (radius + 1) * negatives / 750), 1)
-    assert (skipgram.n_noise, cbow.n_noise) == (n_noise, 8 * max(math.ceil(negatives / 8), 1))
     for lr in (0.01, 0.025, 0.05):
+        skipgram, cbow = kernel(SkipGram, radius, negatives, lr), kernel(CBOW, radius, negatives, lr)
         pairs = (radius + 1) * (negatives + 1)
         assert skipgram.safe_occurrences(lr) == pytest.approx(max(skipgram.safe_step / (lr * pairs), 1))
         assert cbow.safe_occurrences(lr) == pytest.approx(max(cbow.safe_step / (lr * (negatives + 1)), 1))
-        uses = max(math.floor(skipgram.safe_push / (lr * 2 * B * (radius + 1) * negatives / n_noise)), 1)
+        pull = lr * (radius + 1) * negatives / skipgram.n_noise
+        push = 2 * skipgram.layout.block * pull
+        assert pull <= skipgram.safe_pull * 1.001
+        assert push <= skipgram.safe_push * 1.001
+        assert lr * negatives / cbow.n_noise <= cbow.safe_pull * 1.001
         stretches = 2 * skipgram.noise_groups(lr)
+        uses = max(math.floor(skipgram.safe_push / push * 1.001), 1)
         assert math.ceil((skipgram.layout.n_blocks + 1) / stretches) <= uses
-    assert cbow.noise_groups(0.05) == cbow.layout.runs
+        assert cbow.noise_groups(lr) == cbow.layout.runs
 
 
 def test_the_constants_on_the_page_are_those_of_the_kernels():
@@ -196,5 +200,10 @@ def test_the_constants_on_the_page_are_those_of_the_kernels():
     assert f"\\lfloor {SkipGram.safe_push:g} / push" in PAGE
     assert (kernel(SkipGram).safe_occurrences(0.025), kernel(CBOW).safe_occurrences(0.05)) == pytest.approx((8, 16))
     assert "`most` is 8 and 16" in PAGE
-    assert f"N = {SkipGram.n_noise} \\max" in PAGE
-    assert f"${CBOW.n_noise} \\max" in PAGE
+    assert f"*pull* at 1/{1 / SkipGram.safe_pull:g} or less and *push* at {SkipGram.safe_push:g}\nor less" in PAGE
+    assert f"(`enough_noise`): {kernel(SkipGram).n_noise} at the default rate" in PAGE
+    assert kernel(SkipGram, negatives=2 * K).n_noise == kernel(SkipGram, lr=0.05).n_noise == 24
+    assert (
+        f"\\eta K / N$ is 1/{1 / CBOW.safe_pull:g} or less, and N at\nleast {CBOW.n_noise}, {kernel(CBOW, lr=0.05).n_noise} at the default rate;"
+        in PAGE
+    )

@@ -30,6 +30,7 @@ import numpy as np
 from parw2v.arraytypes import FloatArray, IndexArray
 from parw2v.batching import Batch
 from parw2v.kernels.losses import descend, logistic_loss
+from parw2v.kernels.noise import noise_words
 from parw2v.kernels.rows import add_rows, blocks_of, gather
 from parw2v.windows import RUN_BLOCKS, Layout
 
@@ -42,12 +43,16 @@ class CBOW:
     """See `SkipGram.safe_step`; a word has 1 + K pairs here, whatever its window."""
 
     n_noise = 8
-    """N at the usual K (`enough_noise`). A group of centre words, which shares noise, is every S-th word of the batch: words
-    of all its runs."""
+    """The least N (`enough_noise`). A group of centre words, which shares noise, is every S-th word of the batch:
+    words of all its runs."""
 
-    def __init__(self, W: FloatArray, *, layout: Layout, negatives: int) -> None:
+    safe_pull = 1 / 40
+    """Weight of a centre word's pair with one noise word, times the learning rate (benchmarks/README.md). Five times that,
+    with N = 8 and K = 20, diverged."""
+
+    def __init__(self, W: FloatArray, *, layout: Layout, negatives: int, n_noise: int) -> None:
         self.W, self.layout, self.negatives = W, layout, negatives
-        self.n_noise = N = self.enough_noise(negatives)
+        self.n_noise = N = n_noise
         D, B, R = W.shape[1], layout.block, layout.radius
         n, n_blocks, runs = layout.n_centres, layout.n_blocks, layout.runs
         # A and A / c of a run, for each reach. Only the neighbours within it take part in a product: B + 2 * reach of them.
@@ -87,9 +92,9 @@ class CBOW:
         self.Z_transposed, self.Q_transposed = self.Z.transpose(0, 2, 1), self.Q_groups.transpose(0, 2, 1)
 
     @classmethod
-    def enough_noise(cls, negatives: int) -> int:
-        """N: more where K is so large that each noise word would weigh too much (with 8 and K = 20 training diverged)."""
-        return cls.n_noise * max(-(-negatives // cls.n_noise), 1)
+    def enough_noise(cls, layout: Layout, negatives: int, lr: float) -> int:
+        """N: as many as keep what one noise word pulls safe at this rate."""
+        return noise_words(lr * negatives / cls.safe_pull, cls.n_noise)
 
     def safe_occurrences(self, lr: float) -> float:
         """See `SkipGram.safe_occurrences`."""

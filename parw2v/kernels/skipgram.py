@@ -33,6 +33,7 @@ from numpy.lib.stride_tricks import as_strided
 from parw2v.arraytypes import FloatArray
 from parw2v.batching import Batch
 from parw2v.kernels.losses import descend, logistic_loss
+from parw2v.kernels.noise import noise_words
 from parw2v.kernels.rows import add_rows, blocks_of, gather
 from parw2v.windows import RUN_BLOCKS, Layout
 
@@ -47,6 +48,8 @@ class SkipGram:
     layout : Layout
     negatives : int
         K.
+    n_noise : int
+        N, even.
     """
 
     predicts_contexts = True
@@ -55,15 +58,20 @@ class SkipGram:
     keeps more from doing more (docs/many-cores.md)."""
 
     n_noise = 16
-    """N at the usual K and R (`enough_noise`). Fewer cost accuracy, more cost speed (benchmarks/README.md)."""
+    """The least N (`enough_noise`), that of the usual rate, K and R. Fewer cost accuracy, more cost speed
+    (benchmarks/README.md)."""
+
+    safe_pull = 1 / 16
+    """Weight of a centre word's pairs with one noise word, times the learning rate: with more SimLex falls
+    (benchmarks/README.md)."""
 
     safe_push = 2.5
     """Weight of all pairs of a noise word, times the learning rate, that may be computed from one copy of its row: a quarter
     of what diverges (benchmarks/README.md)."""
 
-    def __init__(self, W: FloatArray, *, layout: Layout, negatives: int) -> None:
+    def __init__(self, W: FloatArray, *, layout: Layout, negatives: int, n_noise: int) -> None:
         self.W, self.layout, self.negatives = W, layout, negatives
-        self.n_noise = N = self.enough_noise(layout, negatives)
+        self.n_noise = N = n_noise
         D, B, R = W.shape[1], layout.block, layout.radius
         n, n_blocks, half = layout.n_centres, layout.n_blocks, N // 2
         period = B + half
@@ -95,9 +103,11 @@ class SkipGram:
         self.measured = RUN_BLOCKS * max(layout.runs // 4, 1)  # blocks whose loss is measured: some runs are enough
 
     @classmethod
-    def enough_noise(cls, layout: Layout, negatives: int) -> int:
-        """N: more where K or R are so large that a noise word, used once, would weigh too much at twice the usual rate."""
-        return cls.n_noise * max(-(-layout.block * (layout.radius + 1) * negatives // 750), 1)
+    def enough_noise(cls, layout: Layout, negatives: int, lr: float) -> int:
+        """N: as many as keep what one noise word pulls and is pushed, in one use, safe at this rate."""
+        per_centre = (layout.radius + 1) * negatives
+        needed = lr * per_centre * max(1 / cls.safe_pull, 2 * layout.block / cls.safe_push)
+        return noise_words(needed, cls.n_noise)
 
     def safe_occurrences(self, lr: float) -> float:
         """Occurrences of a word, of (R + 1) (K + 1) pairs each, beyond which damping sets in; at least 1."""
@@ -110,7 +120,7 @@ class SkipGram:
         """
         layout = self.layout
         push = lr * 2 * layout.block * (layout.radius + 1) * self.negatives / self.n_noise
-        uses = max(int(self.safe_push / push), 1) if push else 1
+        uses = max(int(round(self.safe_push / push, 6)), 1) if push else 1
         return -(-(layout.n_blocks + 1) // (2 * uses))
 
     def set_rate(self, lr: float) -> None:
