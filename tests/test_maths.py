@@ -203,8 +203,5 @@ def test_the_constants_on_the_page_are_those_of_the_kernels():
     assert f"*pull* at 1/{1 / SkipGram.safe_pull:g} or less and *push* at {SkipGram.safe_push:g}\nor less" in PAGE
     assert f"(`enough_noise`): {kernel(SkipGram).n_noise} at the default rate" in PAGE
     assert kernel(SkipGram, negatives=2 * K).n_noise == kernel(SkipGram, lr=0.05).n_noise == 24
-    assert (
-        f"\\eta K / N$ is 1/{1 / CBOW.safe_pull:g} or less" in PAGE
+    assert f"\\eta K / N$ is 1/{1 / CBOW.safe_pull:g} or less" in PAGE
     assert f"least {CBOW.n_noise}, {kernel(CBOW, lr=0.05).n_noise} at the default rate;" in PAGE
-        in PAGE
-    )
