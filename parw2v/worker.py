@@ -39,6 +39,9 @@ MEASURE_EVERY = 16
 """Batches between two at which the loss is measured, progress told and the learning rate renewed: 8,000 centre words at
 the default batch size. Every 16th batch is an unbiased sample, for blocks are made of text from everywhere."""
 
+NODE_NOISE = 0.75
+"""Share of its rate for which a node of a cluster has noise words enough: the mean of several nodes averages noise too
+(measured in benchmarks/README.md)."""
 
 _WAIT_SECONDS = 0.0005
 
@@ -102,8 +105,9 @@ def prepare(setup: WorkerSetup) -> Callable[[BlockTask], BlockResult]:
         assert tokens is not None
         if len(tokens) and int(np.maximum(tokens, ~tokens).max()) >= n_words:
             raise CorpusError("the corpus holds ids beyond the vocabulary; encode it with the model's own")
-        highest = setup.lr * _positive(boost)
-        kernel = kernel_with(objective.enough_noise(layout, setup.negatives, highest))
+        factor = _positive(boost)
+        highest = setup.lr * factor
+        kernel = kernel_with(objective.enough_noise(layout, setup.negatives, setup.lr * max(NODE_NOISE * factor, 1)))
         batches = make_batches(
             tokens,
             np.random.Generator(np.random.SFC64(seed)),

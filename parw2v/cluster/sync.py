@@ -19,7 +19,7 @@ import numpy as np
 
 from parw2v.arraytypes import FloatArray
 
-HOT_SHARE, HOT_SHARE_OF_TWO = 32, 128
+HOT_SHARE, HOT_SHARE_OF_TWO = 32, 64
 """One word in so many goes in every round, all of them in every so-many-th. Two nodes, each at twice the rate, stay closer
 to each other than more nodes at four times the rate (measured in benchmarks/README.md)."""
 
@@ -36,7 +36,7 @@ SAFE_RATE = {"skipgram": 0.1, "cbow": 0.1}
 def words_due(number: int, n_words: int, n_nodes: int) -> int:
     """The first so many words, the most frequent, whose rows go in round `number`, counted from 1.
 
-    Twice as many in every second round, four times in every fourth, all of them in every 128th round of two nodes and every
+    Twice as many in every second round, four times in every fourth, all of them in every 64th round of two nodes and every
     32nd of more; later with more words than `MOST_HOT` is such a share of.
     """
     hot = min(-(-n_words // (HOT_SHARE if n_nodes > 2 else HOT_SHARE_OF_TWO)), MOST_HOT)
