@@ -13,7 +13,11 @@ from events import Clock, Event, Job, Process, Shared, Step
 
 from parw2v.cluster.driver import WHOLE
 from parw2v.cluster.sync import TRAIN_ON, boost, words_due
+from parw2v.config import BATCH_SIZE
 from parw2v.corpus import MAX_BLOCK_WORDS
+from parw2v.kernels import SkipGram
+from parw2v.kernels.noise import noise_rate
+from parw2v.windows import Layout
 
 BURN_IN, COUNTED = 32, 32
 """Rounds that are played before any is counted; then so many at least, whole cycles of the schedule."""
@@ -40,6 +44,8 @@ class Costs:
         Raw words of one worker alone, D = 100.
     together, apart : float
         Speed of each of several workers on one matrix, and of several nodes of one worker on one machine, beside one alone.
+    noise_word : float
+        Time of a worker for each noise word beyond those of a machine alone, as a share of all its time.
     copy_ns, subtract_ns, add_ns, square_ns : float
         A row of 100 numbers from memory: copied, subtracted into a new array, added in place, its squares summed.
     wire_ns : float
@@ -63,6 +69,7 @@ class Costs:
     words_per_second: float = 2.3e6
     together: float = 0.853
     apart: float = 0.955
+    noise_word: float = 0.0195
     copy_ns: float = 40.0
     subtract_ns: float = 67.0
     add_ns: float = 25.0
@@ -80,7 +87,9 @@ class Costs:
     def free_sync(self) -> Costs:
         """The same machines where rounds cost nothing."""
         free = {one.name: 0.0 for one in fields(self) if one.name.endswith(("_ns", "_ms"))}
-        return replace(self, **free, store_bytes_per_second=math.inf, loopback_bytes_per_second=math.inf)
+        return replace(
+            self, **free, noise_word=0.0, store_bytes_per_second=math.inf, loopback_bytes_per_second=math.inf
+        )
 
 
 @dataclass(frozen=True)
@@ -128,6 +137,13 @@ class Case:
 
 
 # ------------------------------------------------------------------------------------------------ arithmetic
+
+
+def more_noise_words(nodes: int) -> int:
+    """By how many noise words each of so many nodes shares more than a machine alone, at the usual settings."""
+    layout = Layout.of_batch(5, BATCH_SIZE)
+    rate = noise_rate(LEARNING_RATE, boost(nodes, LEARNING_RATE, "skipgram"))
+    return SkipGram.enough_noise(layout, 5, rate) - SkipGram.enough_noise(layout, 5, LEARNING_RATE)
 
 
 def cycle(vocabulary: int, nodes: int) -> int:
@@ -274,7 +290,7 @@ class Rounds:
         """Raw words of a worker for each second of a core."""
         case, costs = self.case, self.costs
         beside = costs.together if case.workers > 1 else costs.apart if case.nodes > case.machines else 1.0
-        return costs.words_per_second * beside * 100 / case.dim
+        return costs.words_per_second * beside * 100 / case.dim / (1 + costs.noise_word * more_noise_words(case.nodes))
 
     @property
     def link_bytes(self) -> float:

@@ -31,6 +31,7 @@ from parw2v.batching import make_batches
 from parw2v.corpus import BlockPlan, Corpus
 from parw2v.errors import CorpusError
 from parw2v.kernels import CBOW, KERNELS, SkipGram
+from parw2v.kernels.noise import noise_rate
 from parw2v.schedule import learning_rate
 from parw2v.shared import Ticket, attach
 from parw2v.windows import Layout
@@ -39,9 +40,6 @@ MEASURE_EVERY = 16
 """Batches between two at which the loss is measured, progress told and the learning rate renewed: 8,000 centre words at
 the default batch size. Every 16th batch is an unbiased sample, for blocks are made of text from everywhere."""
 
-NODE_NOISE = 0.75
-"""Share of its rate for which a node of a cluster has noise words enough: the mean of several nodes averages noise too
-(measured in benchmarks/README.md)."""
 
 _WAIT_SECONDS = 0.0005
 
@@ -107,7 +105,7 @@ def prepare(setup: WorkerSetup) -> Callable[[BlockTask], BlockResult]:
             raise CorpusError("the corpus holds ids beyond the vocabulary; encode it with the model's own")
         factor = _positive(boost)
         highest = setup.lr * factor
-        kernel = kernel_with(objective.enough_noise(layout, setup.negatives, setup.lr * max(NODE_NOISE * factor, 1)))
+        kernel = kernel_with(objective.enough_noise(layout, setup.negatives, noise_rate(setup.lr, factor)))
         batches = make_batches(
             tokens,
             np.random.Generator(np.random.SFC64(seed)),

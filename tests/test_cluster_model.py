@@ -47,8 +47,8 @@ def test_bytes_of_a_round_are_those_that_the_package_tells(vocabulary):
 
 def test_the_mean_of_a_cycle():
     both = 2 * 16_000 * 100 * 4
-    assert cycle(16_000, 2) == 128
-    assert cluster_rounds.mean_told_bytes(16_000, 100, 2) == both / 128 * 4.5  # seven lengths of rounds; then all words
+    assert cycle(16_000, 2) == 64
+    assert cluster_rounds.mean_told_bytes(16_000, 100, 2) == both / 64 * 4  # six lengths of rounds; then all words
     assert cycle(16_000, 3) == 32
     assert cluster_rounds.mean_told_bytes(16_000, 100, 3) == both / 32 * 3.5
     words = 8 * 128 * sync.MOST_HOT + 3_000_000  # eight lengths of rounds, each in half as many; then all words
@@ -162,7 +162,7 @@ def test_rounds_of_one_length_tell_as_much_and_hold_nobody_up():
 
 
 def test_rounds_between_two_tellings_follow_the_schedule():
-    between = [cluster_rounds.rounds_between(rank, 6400, 2) for rank in (1, 50, 51, 100, 101, 200, 201, 400, 401, 800)]
+    between = [cluster_rounds.rounds_between(rank, 3200, 2) for rank in (1, 50, 51, 100, 101, 200, 201, 400, 401, 800)]
     assert between == [1, 1, 2, 2, 4, 4, 8, 8, 16, 16]
 
 

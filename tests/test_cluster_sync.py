@@ -9,11 +9,11 @@ from parw2v.errors import SettingsError
 
 
 def test_frequent_words_go_often_and_all_of_them_at_times():
-    assert [words_due(number, 6400, 2) for number in range(1, 17)] == [
+    assert [words_due(number, 3200, 2) for number in range(1, 17)] == [
         50, 100, 50, 200, 50, 100, 50, 400, 50, 100, 50, 200, 50, 100, 50, 800
     ]  # fmt: skip
-    assert words_due(128, 6400, 2) == words_due(256, 6400, 2) == 6400
-    assert all(words_due(128 * i, n, 2) == n for i in (1, 3) for n in (2, 127, 128, 129, 6401))
+    assert words_due(64, 6400, 2) == words_due(128, 6400, 2) == 6400
+    assert all(words_due(64 * i, n, 2) == n for i in (1, 3) for n in (2, 63, 64, 65, 6401))
     assert words_due(1, 3, 2) == 1
 
 
@@ -24,8 +24,8 @@ def test_more_than_two_nodes_tell_more_words():
 
 def test_rows_told_in_a_cycle_are_few():
     """Half a hot share more for each doubling, as against all rows in every round."""
-    told = sum(words_due(number, 6400, 2) for number in range(1, 129))
-    assert told == 50 * (128 + 7 * 128 // 2)
+    told = sum(words_due(number, 6400, 2) for number in range(1, 65))
+    assert told == 100 * (64 + 6 * 64 // 2)
 
 
 def test_the_rate_follows_the_nodes_as_far_as_it_is_safe():

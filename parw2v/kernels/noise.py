@@ -9,6 +9,16 @@ MOST_NOISE = 2048
 each pair, would ask for it."""
 
 
+NODE_NOISE = 0.75
+"""Share of a node's rate for which it needs noise words: the mean of several nodes averages noise too (measured in
+benchmarks/README.md)."""
+
+
+def noise_rate(lr: float, boost: float) -> float:
+    """The learning rate by which noise words are counted out, where a node of a cluster trains at `boost` times `lr`."""
+    return lr * max(NODE_NOISE * boost, 1.0)
+
+
 def noise_words(needed: float, least: int) -> int:
     """N, even; rounding keeps 24.000000000000004 from becoming 26."""
     return min(max(2 * math.ceil(round(needed / 2, 6)), least), MOST_NOISE)
