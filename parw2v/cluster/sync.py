@@ -29,7 +29,7 @@ MOST_HOT = 16_384
 TRAIN_ON = 2
 """So many nodes train on while their changes travel; more wait, for each then knows too little of the others."""
 
-SAFE_RATE = {"skipgram": 0.1, "cbow": 0.1}
+SAFE_RATE = {"skipgram": 0.1, "cbow": 0.2}
 """Learning rates that are safe on a node; twice as much diverges (measured in benchmarks/README.md)."""
 
 
