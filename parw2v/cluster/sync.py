@@ -30,7 +30,8 @@ TRAIN_ON = 2
 """So many nodes train on while their changes travel; more wait, for each then knows too little of the others."""
 
 SAFE_RATE = {"skipgram": 0.1, "cbow": 0.2}
-"""Learning rates that are safe on a node; twice as much diverges (measured in benchmarks/README.md)."""
+"""Rates up to which nodes train at so many times the rate as they are many: half of what a single machine bears, or less
+(measured in benchmarks/README.md)."""
 
 
 def words_due(number: int, n_words: int, n_nodes: int) -> int:
