@@ -21,7 +21,7 @@ from parw2v.blas import blas_path
 from parw2v.checkpoint import RunState, Tally, finished_settings, save_checkpoint
 from parw2v.config import TrainSettings
 from parw2v.corpus import BlockPlan
-from parw2v.crew import AnyCrew, Joined
+from parw2v.crew import AnyCrew, Joined, Matrices
 from parw2v.errors import DivergedError, Parw2vError, WorkerError
 from parw2v.ledger import Block, Ledger
 from parw2v.memory import memory_in_use, own_peak_memory
@@ -119,6 +119,8 @@ class Coordinator:
         self.checkpoint_task = self.state.next_task
         self.saving: Future[Path] | None = None
         self.saving_words = 0
+        self.spare: Matrices | None = None
+        """Memory for copies of the matrices. New pages take ten times as long as copying, while all workers wait."""
         self.checkpoint_seconds = 0.0
         self.clock = _Clock(self.state.raw_words, self.state.train_seconds)
         self.last_checkpoint = 0.0
@@ -131,6 +133,8 @@ class Coordinator:
         """Do the work, yielding what there is to say; the model holds the vectors when it ends, however it ends."""
         workers, memory = self.crew.n_workers, self.crew.estimate.total
         yield Started(self.run.total_words, self.state.raw_words, workers, blas_path(), memory, self.crew.n_nodes)
+        with contextlib.suppress(MemoryError):  # in the time that workers need to start
+            self.spare = self.run.model.W_in.copy(), self.run.model.W_out.copy()
         while not self.crew.is_ready:  # starting is not training: the clock starts after it
             for event in self.crew.wait(_LOOK_SECONDS):
                 if isinstance(event, Death):
@@ -269,7 +273,7 @@ class Coordinator:
             epoch=dataclasses.replace(self.epochs.get(self.ledger.issued // self.ledger.n_blocks, Tally())),
             stretch=dataclasses.replace(self.state.stretch),
         )
-        copy = self.crew.vectors()
+        copy = self.crew.vectors(self.spare)
         self.saving_words = state.raw_words
         self.saving = self.writer.submit(
             self._write, self.run.checkpoint_dir, self.run.model.with_vectors(*copy), state
@@ -301,7 +305,7 @@ class Coordinator:
     def _take_over(self) -> None:
         """Give the model the vectors as they are now."""
         model = self.run.model
-        model.W_in, model.W_out = self.crew.vectors()
+        model.W_in, model.W_out = self.crew.vectors(None if self.saving else self.spare)
         model.forget_units()
         model.settings = self.state.identity
 

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 
@@ -57,6 +57,10 @@ class Work:
     words_before: int
 
 
+Matrices: TypeAlias = tuple[FloatArray, FloatArray]
+"""W_in and W_out."""
+
+
 @dataclass(frozen=True)
 class Joined:
     """Another machine has come to take part."""
@@ -86,7 +90,7 @@ class AnyCrew(Protocol):
     def free(self, depth: int = 1) -> list[int]: ...
     def submit(self, worker: int, task: BlockTask) -> None: ...
     def wait(self, timeout: float) -> Sequence[Ready | Result | Death | Joined]: ...
-    def vectors(self) -> tuple[FloatArray, FloatArray]: ...
+    def vectors(self, into: Matrices | None = None) -> Matrices: ...
     def is_finite(self) -> bool: ...
 
 
@@ -210,13 +214,21 @@ class Crew:
         """What happened within `timeout` seconds; see `Pool.wait`."""
         return self._pool.wait(timeout)
 
-    def vectors(self) -> tuple[FloatArray, FloatArray]:
-        """Copies of W_in and W_out as they are now, (V, D) float32 each."""
-        return self.W[0::2].copy(), self.W[1::2].copy()
+    def vectors(self, into: Matrices | None = None) -> Matrices:
+        """Copies of W_in and W_out as they are now, (V, D) float32 each; in the memory of `into`, where it is given."""
+        return split(self.W, into)
 
     def is_finite(self) -> bool:
         """Whether all parameters are."""
-        return bool(np.isfinite(self.W).all())
+        return bool(np.isfinite(self.W.max()) and np.isfinite(self.W.min()))
+
+
+def split(W: FloatArray, into: Matrices | None = None) -> Matrices:
+    """Copies of W_in and W_out, (V, D) each, whose rows are those of W in turn; in the memory of `into`, if given."""
+    if into is None:
+        return W[0::2].copy(), W[1::2].copy()
+    into[0][...], into[1][...] = W[0::2], W[1::2]
+    return into
 
 
 def check_memory(n_words: int, dim: int, n_workers: int) -> None:

@@ -28,7 +28,7 @@ from parw2v.cluster.settings import Cluster
 from parw2v.cluster.sync import TRAIN_ON, OutOfStepError, boost, words_due
 from parw2v.cluster.team import Team
 from parw2v.corpus import Corpus
-from parw2v.crew import Joined, Work
+from parw2v.crew import Joined, Matrices, Work, split
 from parw2v.errors import WorkerError
 from parw2v.estimate import Estimate
 from parw2v.ledger import Block
@@ -180,10 +180,9 @@ class ClusterCrew:
         events, self._team.events = self._team.events, []
         return events
 
-    def vectors(self) -> tuple[FloatArray, FloatArray]:
+    def vectors(self, into: Matrices | None = None) -> Matrices:
         """Copies of W_in and W_out, (V, D) float32 each: what all agree on if no block is out, else one node's."""
-        W: FloatArray = self._of_any_node("vectors")
-        return W[0::2].copy(), W[1::2].copy()
+        return split(self._of_any_node("vectors"), into)
 
     def is_finite(self) -> bool:
         return bool(self._of_any_node("is_finite"))

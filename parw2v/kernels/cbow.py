@@ -48,7 +48,7 @@ class CBOW:
 
     safe_pull = 1 / 40
     """Weight of a centre word's pair with one noise word, times the learning rate (benchmarks/README.md). Five times that,
-    with N = 8 and K = 20, diverged."""
+    N = 8 with K = 20, diverged."""
 
     def __init__(self, W: FloatArray, *, layout: Layout, negatives: int, n_noise: int) -> None:
         self.W, self.layout, self.negatives = W, layout, negatives
