@@ -86,13 +86,13 @@ class Trainers:
         self.environment = dict(os.environ)
         self.more_flags: list[str] = []
 
-    def run(self, job: Job) -> Run:
+    def run(self, job: Job, sample_memory: bool = True) -> Run:
         """Do one job and judge the vectors; returns its settings and figures.
 
         A parw2v run that diverges is a result as any other; whatever else fails ends the benchmark.
         """
         command, out, log = self._command(job, "model")
-        (watched,) = watch([command], self.environment)
+        (watched,) = watch([command], self.environment, sample_memory)
         run = self._figures(job, watched, log) | {"wall_seconds": round(watched.seconds, 3)}
         if watched.peak_memory:
             run["peak_memory_mb"] = round(watched.peak_memory / 2**20, 1)
@@ -218,10 +218,11 @@ def watch(
 class MemorySampler:
     """The most memory that processes and their descendants held together, pages that they share counted once (Linux).
 
-    A look takes 1 to 2 ms for each process, so the time between two grows with the time that they have run.
+    A look takes 1 to 2 ms for each process, so the time between two grows with the time that they have run, and is at least
+    a hundred looks long.
     """
 
-    SHORTEST, LONGEST, SHARE = 0.05, 0.5, 0.02
+    SHORTEST, LONGEST, SHARE, LOOKS = 0.05, 0.5, 0.02, 100
 
     def __init__(self, pids: Sequence[int]) -> None:
         self.pids, self.peak = pids, 0
@@ -232,9 +233,11 @@ class MemorySampler:
     def _sample(self) -> None:
         start = time.monotonic()
         while True:
+            looked = time.monotonic()
             self.peak = max(self.peak, memory_of(self.pids))
-            elapsed = time.monotonic() - start
-            if self.ended.wait(min(max(self.SHARE * elapsed, self.SHORTEST), self.LONGEST)):
+            now = time.monotonic()
+            pause = min(max(self.SHARE * (now - start), self.SHORTEST), self.LONGEST)
+            if self.ended.wait(max(pause, self.LOOKS * (now - looked))):
                 return
 
     def stop(self) -> int:
