@@ -11,7 +11,7 @@ from parw2v.batching import Batch, make_batches
 from parw2v.kernels import KERNELS
 from parw2v.kernels import rows as rows_module
 from parw2v.kernels.losses import descend, logistic_loss
-from parw2v.kernels.noise import MOST_NOISE
+from parw2v.kernels.noise import MOST_NOISE, noise_rate
 from parw2v.kernels.rows import add_rows, add_rows_public, blocks_of, gather
 from parw2v.sampling import noise_table
 from parw2v.windows import RUN_BLOCKS, Layout
@@ -568,6 +568,11 @@ def test_there_is_more_noise_where_each_word_would_weigh_too_much():
     assert [enough("cbow", lr=lr) for lr in (0.025, 0.05, 0.1)] == [8, 10, 20]
     assert enough("cbow", radius=20, lr=0.05) == 10
     assert enough("skipgram", lr=1e9) == enough("cbow", lr=1e9) == MOST_NOISE
+
+
+def test_nodes_of_a_cluster_have_more_noise_but_not_in_proportion():
+    assert [enough("skipgram", lr=noise_rate(0.025, boost)) for boost in (1, 1.2, 2, 4)] == [16, 16, 18, 36]
+    assert [enough("cbow", lr=noise_rate(0.05, boost)) for boost in (1, 2, 4)] == [10, 16, 30]
 
 
 def test_a_noise_word_pulls_and_is_pushed_no_more_than_is_safe():
