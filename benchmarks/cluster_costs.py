@@ -2,8 +2,8 @@
 
 ``python benchmarks/cluster_costs.py [--write]``
 
-Rows of 100 numbers, more of them than caches hold, the fastest pass of several: copied and subtracted into new arrays,
-added in place, squared and summed. Then, where Ray is installed, two nodes of one CPU each are started on this machine: the
+Rows of 100 numbers, 80 MB of them, the fastest pass of several: told, taken in, combined by the mean and by agreement,
+with the functions that a node calls. Then, where Ray is installed, two nodes of one CPU each start on this machine: the
 time of a call to an actor that does nothing, many at once; what each array adds that one node returns and the other is
 given, for the driver, and for all cores together where it goes through the object stores; the speed at which two arrays of
 20 MB go from one object store to the other, and, a core being busy at each end meanwhile, what a row of that costs.
@@ -25,10 +25,13 @@ from typing import Any
 
 import numpy as np
 
+from parw2v.cluster.sync import Mirror, combine
+from parw2v.cluster.wire import BYTES_A_NUMBER
+
 MEASURED = Path(__file__).resolve().parent / "results" / "cluster-measured.json"
 ROWS, DIM = 200_000, 100
 STORE_BYTES = 400 << 20
-BIG_ROWS = 400
+BIG_ROWS = 1000
 """More than Ray hands over beside an answer, so that the object stores have to do with them."""
 
 
@@ -78,17 +81,24 @@ def _core_seconds() -> float:
 
 
 def row_costs() -> dict[str, float]:
-    """Nanoseconds a row."""
-    rng = np.random.default_rng(1)
-    a, b = (rng.random((ROWS, DIM), np.float32) for _ in range(2))
-    out = a.copy()
-    work = {
-        "copy_ns": lambda: a.copy(),
-        "subtract_ns": lambda: a - b,
-        "add_ns": lambda: np.add(out, b, out=out),
-        "square_ns": lambda: np.einsum("rd,rd->r", a, a),
+    """Nanoseconds a row, to combine them a row of each node."""
+    W = np.random.default_rng(1).random((ROWS, DIM), np.float32)
+    mirror = Mirror(W.copy())
+    told, taken = [], []
+    for _ in range(15):
+        mirror.W[...] = W
+        started = time.perf_counter()
+        changes = mirror.changes(1, ROWS // 2, 2)
+        told.append(time.perf_counter() - started)
+        mirror.take_in(1, [changes])
+        taken.append(time.perf_counter() - started - told[-1])
+    seconds = {
+        "tell_ns": min(told),
+        "take_ns": min(taken),
+        "combine_ns": fastest(lambda: combine([changes] * 2, 2.0)) / 2,
+        "agree_ns": fastest(lambda: combine([changes] * 2, 1.0)) / 2,
     }
-    return {name: round(1e9 * fastest(step) / ROWS, 1) for name, step in work.items()}
+    return {name: round(1e9 * each / ROWS, 1) for name, each in seconds.items()}
 
 
 def ray_costs() -> dict[str, float]:
@@ -102,7 +112,7 @@ def ray_costs() -> dict[str, float]:
             return len(arrays)
 
         def parts(self, n: int, rows: int) -> tuple[Any, ...]:
-            return tuple(np.zeros((rows, DIM), np.float32) for _ in range(n))
+            return tuple(np.zeros((rows, DIM), np.uint16) for _ in range(n))
 
     node = {"num_cpus": 1, "object_store_memory": STORE_BYTES}
     cluster = Cluster(initialize_head=True, head_node_args=node | {"include_dashboard": False})
@@ -117,7 +127,7 @@ def ray_costs() -> dict[str, float]:
             ray.get(there.nothing.remote(*here.parts.options(num_returns=n).remote(n, rows)))
 
         def move() -> float:
-            arrays = here.parts.options(num_returns=2).remote(2, 50_000)
+            arrays = here.parts.options(num_returns=2).remote(2, 100_000)
             ray.wait(list(arrays), num_returns=2, fetch_local=False)
             started = time.perf_counter()
             ray.get(there.nothing.remote(*arrays))
@@ -127,16 +137,18 @@ def ray_costs() -> dict[str, float]:
         few, many = 8, 32
         arrays = (fastest(lambda: pass_on(many)) - fastest(lambda: pass_on(few))) / (many - few)
         whole = (core_seconds(lambda: pass_on(few, BIG_ROWS)) - core_seconds(lambda: pass_on(few))) / (2 * few)
-        speed = 2 * 50_000 * DIM * 4 / min(move() for _ in range(8))
+        speed = 2 * 100_000 * DIM * BYTES_A_NUMBER / min(move() for _ in range(8))
     finally:
         ray.shutdown()
         cluster.shutdown()
     return {
         "call_ms": round(1e3 * calls, 3),
         "ref_ms": round(1e3 * arrays / 2, 3),  # once as it is returned, once as it is given
-        "array_ms": round(1e3 * (whole - BIG_ROWS * DIM * 4 / speed), 2),  # each is stored once and fetched once
+        "array_ms": round(
+            1e3 * (whole - BIG_ROWS * DIM * BYTES_A_NUMBER / speed), 2
+        ),  # each is stored once and fetched once
         "loopback_bytes_per_second": round(speed, -7),
-        "wire_ns": round(1e9 * DIM * 4 / speed),
+        "wire_ns": round(1e9 * DIM * BYTES_A_NUMBER / speed),
     }
 
 

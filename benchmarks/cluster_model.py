@@ -1,7 +1,7 @@
 """How fast is training on a cluster, and where does it stop scaling? A simulation that first repeats what was measured.
 
 ``python benchmarks/cluster_model.py [--nodes 4 16 64] [--cores 32] [--gigabits 10 100] [--vocabularies 70000 3000000]
-[--dims 100 300] [--sync_words 500000 5000000 ...] [--measured FILE] [--set copy_ns=30 call_ms=0.3 ...] [--quick]``
+[--dims 100 300] [--sync_words 500000 5000000 ...] [--measured FILE] [--set tell_ns=100 call_ms=0.3 ...] [--quick]``
 
 The rounds of ``parw2v.cluster`` are played, event by event: the driver gives orders, a node takes in what the last round
 came to, trains its quota, copies and subtracts its rows and answers; when all have answered, each node fetches its

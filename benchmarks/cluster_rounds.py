@@ -13,6 +13,7 @@ from events import Clock, Event, Job, Process, Shared, Step
 
 from parw2v.cluster.driver import WHOLE
 from parw2v.cluster.sync import TRAIN_ON, boost, words_due
+from parw2v.cluster.wire import BYTES_A_NUMBER
 from parw2v.config import BATCH_SIZE
 from parw2v.corpus import MAX_BLOCK_WORDS
 from parw2v.kernels import SkipGram
@@ -28,7 +29,7 @@ ROUNDS_AHEAD = 2
 INLINE_BYTES = 100 * 1024
 """What Ray returns of smaller arrays goes to the caller, here the driver, and with its next call to whoever needs it."""
 
-ROW_BYTES_OF_100 = 400
+ROW_BYTES_OF_100 = 100 * BYTES_A_NUMBER
 
 LEARNING_RATE = 0.025
 """Of skip-gram, at the start: it decides from how many nodes on changes are combined by agreement."""
@@ -46,8 +47,10 @@ class Costs:
         Speed of each of several workers on one matrix, and of several nodes of one worker on one machine, beside one alone.
     noise_word : float
         Time of a worker for each noise word beyond those of a machine alone, as a share of all its time.
-    copy_ns, subtract_ns, add_ns, square_ns : float
-        A row of 100 numbers from memory: copied, subtracted into a new array, added in place, its squares summed.
+    tell_ns, take_ns : float
+        Of a node for a row of 100 numbers: its change told, and what all changes came to taken in (`Mirror`).
+    combine_ns, agree_ns : float
+        A node's change of a row combined with those of others, by their mean and by agreement (`combine`).
     wire_ns : float
         Core time of Ray for such a row at either end of a link.
     call_ms, ref_ms : float
@@ -70,11 +73,11 @@ class Costs:
     together: float = 0.853
     apart: float = 0.955
     noise_word: float = 0.0195
-    copy_ns: float = 40.0
-    subtract_ns: float = 67.0
-    add_ns: float = 25.0
-    square_ns: float = 15.0
-    wire_ns: float = 400.0
+    tell_ns: float = 200.0
+    take_ns: float = 150.0
+    combine_ns: float = 60.0
+    agree_ns: float = 100.0
+    wire_ns: float = 200.0
     call_ms: float = 0.3
     ref_ms: float = 0.05
     array_ms: float = 2.0
@@ -157,8 +160,8 @@ def rounds_between(rank: int, vocabulary: int, nodes: int) -> int:
 
 
 def told_bytes(number: int, vocabulary: int, dim: int, nodes: int) -> int:
-    """Bytes of the changes that one of so many nodes tells in round `number`: float32, two rows a word."""
-    return 2 * words_due(number, vocabulary, nodes) * dim * 4
+    """Bytes of the changes that one of so many nodes tells in round `number`: two rows a word."""
+    return 2 * words_due(number, vocabulary, nodes) * dim * BYTES_A_NUMBER
 
 
 def mean_told_bytes(vocabulary: int, dim: int, nodes: int) -> float:
@@ -330,23 +333,21 @@ class Rounds:
         return 0.0 if self.whole else call * n + ref * n * n
 
     def tell_seconds(self, rows: float) -> float:
-        """Of a node: copied, subtracted, copied to the mark, and to the object store."""
-        return rows * (3 * self.costs.copy_ns + self.costs.subtract_ns) / 1e9
+        """Of a node."""
+        return rows * self.costs.tell_ns / 1e9
 
     def take_seconds(self, rows: float) -> float:
-        """Of a node: the own subtracted, added to matrices and mark; before that combined, where it came whole."""
+        """Of a node: combined first, where changes came whole."""
         combined = self.case.nodes * self.combine_seconds(rows) if self.whole and not self.alone else 0.0
-        return combined + rows * (self.costs.subtract_ns + 2 * self.costs.add_ns) / 1e9
+        return combined + rows * self.costs.take_ns / 1e9
 
     def array_seconds(self, n: int) -> float:
         """Of a node, for storing or fetching so many arrays."""
         return n * self.costs.array_ms / 1e3
 
     def combine_seconds(self, rows: float) -> float:
-        """Of a node, for its range of all nodes' changes of so many rows: added up, and where there are many squared."""
-        n, costs = self.case.nodes, self.costs
-        squares = costs.square_ns if self.by_agreement else 0.0
-        return rows * (costs.add_ns + squares + (costs.copy_ns + costs.add_ns + squares) / n) / 1e9
+        """Of a node, for its range, an n-th, of n nodes' changes of so many rows."""
+        return rows * (self.costs.agree_ns if self.by_agreement else self.costs.combine_ns) / 1e9
 
     def parts(self) -> dict[str, float]:
         """What a round takes of whatever does one thing at a time, on average."""

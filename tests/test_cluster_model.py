@@ -24,6 +24,7 @@ from cluster_rounds import Case, Costs, cycle, simulate  # noqa: E402
 from parw2v.cluster import sync  # noqa: E402
 from parw2v.cluster.rounds import Member  # noqa: E402
 from parw2v.cluster.team import Team  # noqa: E402
+from parw2v.cluster.wire import BYTES_A_NUMBER, packed  # noqa: E402
 from parw2v.corpus import MAX_BLOCK_WORDS, BlockPlan  # noqa: E402
 
 COSTS = Costs()
@@ -39,21 +40,21 @@ CLOSE = 0.01
 
 @pytest.mark.parametrize("vocabulary", [1, 15, 16, 67_867, 3_000_000])
 def test_bytes_of_a_round_are_those_that_the_package_tells(vocabulary):
-    row_bytes = np.zeros((2, 100), np.float32).nbytes  # a word has two rows
+    row_bytes = packed(np.zeros((2, 100), np.float32)).nbytes  # a word has two rows
     for number, nodes in itertools.product(range(1, 300), (2, 3)):
         told = cluster_rounds.told_bytes(number, vocabulary, 100, nodes)
         assert told == sync.words_due(number, vocabulary, nodes) * row_bytes
 
 
 def test_the_mean_of_a_cycle():
-    both = 2 * 16_000 * 100 * 4
+    both = 2 * 16_000 * 100 * BYTES_A_NUMBER
     assert cycle(16_000, 2) == 64
     assert cluster_rounds.mean_told_bytes(16_000, 100, 2) == both / 64 * 4  # six lengths of rounds; then all words
     assert cycle(16_000, 3) == 32
     assert cluster_rounds.mean_told_bytes(16_000, 100, 3) == both / 32 * 3.5
     words = 8 * 128 * sync.MOST_HOT + 3_000_000  # eight lengths of rounds, each in half as many; then all words
     assert cycle(3_000_000, 2) == cycle(3_000_000, 3) == 256
-    assert cluster_rounds.mean_told_bytes(3_000_000, 100, 2) == pytest.approx(words * 800 / 256)
+    assert cluster_rounds.mean_told_bytes(3_000_000, 100, 2) == pytest.approx(words * 200 * BYTES_A_NUMBER / 256)
 
 
 def test_what_leaves_a_node_is_counted_as_it_travels():
@@ -198,10 +199,10 @@ def test_the_file_of_measurements_is_as_described():
     assert measured["assumed"].keys() <= vars(costs).keys()
     for run in measured["runs"]:
         assert {"case", "words_per_second"} | vars(Case.of(run)).keys() >= run.keys()
-    by_hand = cluster_model.costs_of(measured["costs"], ["copy_ns=1.5"])
-    assert by_hand == replace(costs, copy_ns=1.5)
-    with pytest.raises(SystemExit, match="copy is not a cost"):
-        cluster_model.costs_of(measured["costs"], ["copy=1"])
+    by_hand = cluster_model.costs_of(measured["costs"], ["tell_ns=1.5"])
+    assert by_hand == replace(costs, tell_ns=1.5)
+    with pytest.raises(SystemExit, match="tell is not a cost"):
+        cluster_model.costs_of(measured["costs"], ["tell=1"])
 
 
 def test_the_guide_has_the_tables_of_the_results():

@@ -10,8 +10,10 @@ import pytest
 from conftest import workers_of
 
 from parw2v import TrainSettings, Word2Vec
+from parw2v.cluster.actor import NodeActor
 from parw2v.cluster.node import Node, Order
-from parw2v.cluster.sync import combine, words_due
+from parw2v.cluster.sync import words_due
+from parw2v.cluster.wire import unpacked
 from parw2v.corpus import BlockPlan
 from parw2v.crew import Work
 from parw2v.ledger import Block
@@ -67,8 +69,8 @@ def test_a_node_trains_its_blocks_and_tells_of_all_rows(node_of):
     answer, [told] = node.round(order(blocks_of(node_of.plan), tell=node_of.n_words))
     assert sorted(block for block, _ in answer.results) == blocks_of(node_of.plan)
     assert answer.words == sum(result.raw_words for _, result in answer.results) == len(node_of.corpus)
-    assert np.allclose(before + told, node.vectors(), atol=1e-6)  # a node alone tells all
-    assert np.abs(told).max() > 0.01
+    assert np.allclose(before + unpacked(told), node.vectors(), atol=1e-6)  # a node alone tells all
+    assert np.abs(unpacked(told)).max() > 0.01
     assert answer.deaths == []
 
 
@@ -142,7 +144,7 @@ def test_nodes_agree_after_rounds(node_of, whole):
             results += answer.results
             told.append(shards)
         if tell:
-            shards = [combine(parts, 2.0) for parts in zip(*told, strict=True)]
+            shards = [NodeActor().combine(2.0, *parts) for parts in zip(*told, strict=True)]
             on_the_way.append((number, [part for [part] in told] if whole else shards))
     assert number > 3
     assert sorted(block for block, _ in results) == blocks_of(node_of.plan)

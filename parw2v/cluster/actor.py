@@ -10,6 +10,7 @@ from parw2v.arraytypes import FloatArray
 from parw2v.blas import KEEP_FREED_MEMORY
 from parw2v.cluster.node import Node, Order
 from parw2v.cluster.sync import combine
+from parw2v.cluster.wire import Packed
 from parw2v.corpus import Corpus
 from parw2v.crew import Work
 from parw2v.errors import Parw2vError
@@ -47,7 +48,7 @@ class NodeActor:
         answer, changes = self.node.round(order, *arrays)
         return (answer, *changes)
 
-    def combine(self, boost: float, *changes: FloatArray) -> FloatArray:
+    def combine(self, boost: float, *changes: Packed) -> Packed:
         """What all nodes' changes of the same rows come to."""
         return combine(changes, boost)
 

@@ -189,7 +189,7 @@ class ClusterCrew:
 
     def _of_any_node(self, method: str) -> Any:
         """What a node returns; all agree on all rows, if no block is out."""
-        if not self._team.has_blocks:
+        if not self._team.has_blocks and (self._has_others or self._held()):
             self._settle()
         for member in self._team:
             try:
@@ -217,7 +217,7 @@ class ClusterCrew:
         everyone, n_nodes = self.words, len(self._team)
         parts = 1 if n_nodes <= WHOLE else n_nodes
         rate = boost(n_nodes, self._work.lr, self._work.objective)
-        opened = Round(self._number, {}, {}, {}, takes_in, tells=tell > 0, parts=parts, boost=rate)
+        opened = Round(self._number, {}, {}, {}, takes_in, tell_words=tell, parts=parts, boost=rate)
         for member in self._team:
             with_tokens = not member.reads_corpus
             tokens = [self._ray.put(self._tokens(block)) for block in member.given] if with_tokens else []
@@ -268,7 +268,7 @@ class ClusterCrew:
             [member] = self._team
             self._team.count([(member, block) for block in member.told])
             member.told = []
-        if one.tells:
+        if one.tell_words:
             told = {member: shards for member, shards in one.shards.items() if member in self._team}
             self._combine(one, told)
 
@@ -294,18 +294,19 @@ class ClusterCrew:
 
     def _combine(self, one: Round, told: dict[Member, list[Any]]) -> None:
         """Have the changes of a round combined, a range of rows on each node, beside its training."""
+        is_all = one.tell_words == self._n_words and not any(member.n_unfinished for member in self._team)
         blocks = [(member, block) for member in told for block in member.told]
         for member in told:
             member.told = []
         if one.parts == 1:
-            self._combined = Combined(one.number, [whole for [whole] in told.values()], True, blocks)
+            self._combined = Combined(one.number, [whole for [whole] in told.values()], True, is_all, blocks)
             return
         actors = itertools.cycle(member.actor for member in told)
         shards = [
             actor.combine.options(concurrency_group=BESIDE).remote(one.boost, *parts)
             for actor, parts in zip(actors, zip(*told.values(), strict=True), strict=False)
         ]
-        self._combined = Combined(one.number, shards, False, blocks)
+        self._combined = Combined(one.number, shards, False, is_all, blocks)
 
     def _settle(self) -> None:
         """Make all nodes agree on all rows, with nothing under way but blocks."""
@@ -313,7 +314,8 @@ class ClusterCrew:
             self._close(1.0)
         if self._settled == self._number:  # they do, for no order has gone out since
             return
-        self._order(tell=self._n_words, train=False)
+        if not (self._combined and self._combined.is_all):
+            self._order(tell=self._n_words, train=False)
         while self._open or self._combined:
             if not self._open:
                 self._order(tell=0, train=False)

@@ -12,6 +12,7 @@ import numpy as np
 
 from parw2v.arraytypes import AnyArray, FloatArray
 from parw2v.cluster.sync import Mirror, combine
+from parw2v.cluster.wire import Packed
 from parw2v.crew import Crew, Work
 from parw2v.ledger import Block
 from parw2v.pool import Death, Result
@@ -106,19 +107,19 @@ class Node:
     def name(self) -> str:
         return f"{socket.gethostname()} (pid {os.getpid()})"
 
-    def round(self, order: Order, *arrays: AnyArray) -> tuple[Answer, list[FloatArray]]:
+    def round(self, order: Order, *arrays: AnyArray) -> tuple[Answer, list[Packed]]:
         """Carry out an order.
 
         Parameters
         ----------
         order : Order
         arrays
-            The tokens of each block, if they come along; then the changes of a round.
+            The tokens of each block, if they come along; then the changes of a round, packed.
 
         Returns
         -------
         answer : Answer
-        changes : list of (R, D) float32
+        changes : list of (R, D), packed
             As many as the order asks for.
 
         Raises
@@ -149,7 +150,7 @@ class Node:
             self.crew.set_boost(0.0)
         self._listen(answer, 0)
         answer.words = self.crew.words
-        told = np.zeros((0, 1), np.float32)
+        told: Packed = np.zeros((0, 1), np.uint16)
         if order.tell_words:
             told = self.mirror.changes(order.number, order.tell_words, order.n_nodes)
         return answer, np.array_split(told, order.parts)

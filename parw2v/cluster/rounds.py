@@ -60,6 +60,8 @@ class Combined:
     """By ranges of rows; of two nodes, what each told, to be combined by both."""
     whole: bool
     """Whether they are that."""
+    is_all: bool
+    """Whether the nodes told all rows, with nothing left to train: once they have taken it in, they agree."""
     blocks: list[tuple[Member, Block]]
 
 
@@ -72,7 +74,7 @@ class Round:
     given: dict[Member, list[Block]]
     shards: dict[Member, list[Any]]
     takes_in: Combined | None
-    tells: bool
+    tell_words: int
     parts: int
     boost: float
     ordered: float = field(default_factory=time.monotonic)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from parw2v.errors import SettingsError
 
 SYNC_WORDS = 1_000_000
-"""Raw words between two rounds, times the number of nodes up to eight (measured in benchmarks/README.md)."""
+"""Raw words between two rounds of two nodes; of more, times the number of nodes up to eight (measured in
+benchmarks/README.md)."""
 
 FEWEST_ROUNDS = 400
 """Longer runs have more words between rounds: as many as make so many rounds."""
@@ -48,4 +49,5 @@ class Cluster:
         """
         if self.sync_words is not None:
             return self.sync_words
-        return max(SYNC_WORDS // min(n_nodes, 8), total_words // FEWEST_ROUNDS)
+        shared_by = min(n_nodes, 8) if n_nodes > 2 else 1
+        return max(SYNC_WORDS // shared_by, total_words // FEWEST_ROUNDS)

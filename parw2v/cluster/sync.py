@@ -18,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from parw2v.arraytypes import FloatArray
+from parw2v.cluster.wire import Packed, packed, stretches, unpacked
 
 HOT_SHARE, HOT_SHARE_OF_TWO = 32, 64
 """One word in so many goes in every round, all of them in every so-many-th. Two nodes, each at twice the rate, stay closer
@@ -71,30 +72,36 @@ class Mirror:
     def set_boost(self, boost: float) -> None:
         """Train at another rate from now on; changes that were not told are made as long as they would be with it."""
         if boost != self.boost:
-            self.W -= (self.W - self.mark) * np.float32(1 - boost / self.boost)
+            share = np.float32(1 - boost / self.boost)
+            for rows in stretches(len(self.W)):
+                self.W[rows] -= (self.W[rows] - self.mark[rows]) * share
             self.boost = boost
 
-    def changes(self, number: int, n_words: int, n_nodes: int) -> FloatArray:
-        """(2 n_words, D) float32: what the first rows have changed by since they were last told; told with this.
+    def changes(self, number: int, n_words: int, n_nodes: int) -> Packed:
+        """(2 n_words, D), packed: what the first rows have changed by since they were last told; told with this.
 
-        Told in round `number`, to `n_nodes` nodes with this one.
+        Told in round `number`, to `n_nodes` nodes with this one. What packing takes away is let go here as well.
         """
-        rows = slice(2 * n_words)
-        told = self.W[rows] - self.mark[rows]
+        told = np.empty((2 * n_words, self.W.shape[1]), np.uint16)
         share = np.float32(1 / n_nodes)
-        own = told * share
-        self.mark[rows] += own
-        self.W[rows] -= told - own
-        self._told.append(_Told(number, own, share))
+        for rows in stretches(len(told)):
+            left = self.W[rows] - self.mark[rows]
+            told[rows] = packed(left)
+            own = unpacked(told[rows])
+            own *= share
+            self.mark[rows] += own
+            left -= own
+            self.W[rows] -= left
+        self._told.append(_Told(number, told, share))
         return told
 
-    def take_in(self, number: int, combined: Sequence[FloatArray]) -> None:
+    def take_in(self, number: int, combined: Sequence[Packed]) -> None:
         """Put what all nodes' changes of round `number` came to in the place of this node's own.
 
         Parameters
         ----------
         number : int
-        combined : sequence of (R, D) float32
+        combined : sequence of (R, D), packed
             Range by range.
 
         Raises
@@ -104,21 +111,27 @@ class Mirror:
         """
         if not self._told or self._told[0].number != number:
             raise OutOfStepError
-        own, start = self._told.popleft().own, 0
+        here, start = self._told.popleft(), 0
         for part in combined:
-            end = start + len(part)
-            self._correct(start, part - own[start:end])
-            start = end
+            own = here.told[start : start + len(part)]
+            for rows in stretches(len(part)):
+                self._correct(start + rows.start, unpacked(part[rows]) - unpacked(own[rows]) * here.share)
+            start += len(part)
 
     def forget_told(self) -> None:
         """Keep what was told as a single machine would have; what it comes to with others' will not be taken in."""
         while self._told:
             here = self._told.popleft()
-            self._correct(0, here.own * (1 / (here.share * np.float32(self.boost)) - 1))
+            missing = np.float32(1 / self.boost) - here.share
+            for rows in stretches(len(here.told)):
+                self._correct(rows.start, unpacked(here.told[rows]) * missing)
 
     def vectors(self) -> FloatArray:
         """(2V, D) float32: both matrices, what was not told yet as long as a single machine would have it; a copy."""
-        vectors: FloatArray = self.W - (self.W - self.mark) * np.float32(1 - 1 / self.boost)
+        vectors = np.empty_like(self.W)
+        share = np.float32(1 - 1 / self.boost)
+        for rows in stretches(len(vectors)):
+            vectors[rows] = self.W[rows] - (self.W[rows] - self.mark[rows]) * share
         return vectors
 
     def reset(self, state: FloatArray) -> None:
@@ -134,10 +147,10 @@ class Mirror:
 
 
 class _Told(NamedTuple):
-    """This node's part in what a round will come to, as far as it can know: that share of what it told."""
+    """What this node told in a round, and its part in what that will come to, as far as it can know: a share of it."""
 
     number: int
-    own: FloatArray
+    told: Packed
     share: np.float32
 
 
@@ -155,8 +168,8 @@ def boost(n_nodes: int, lr: float, objective: str) -> float:
     return min(float(n_nodes), max(SAFE_RATE[objective] / lr, 1.0)) if lr else 1.0
 
 
-def combine(changes: Sequence[FloatArray], boost: float) -> FloatArray:
-    """What nodes' changes of the same rows, (R, D) float32 each, come to.
+def combine(changes: Sequence[Packed], boost: float) -> Packed:
+    """What nodes' changes of the same rows, (R, D) and packed each, come to; packed as well.
 
     The sum s of N changes d_i is scaled by sum |d_i|^2 / |s|^2, but at least by 1 / N and at most by 1 / boost. With a boost
     of N that is the mean. With less, nodes that all found the same change of a frequent row have found it once, and the mean
@@ -166,7 +179,16 @@ def combine(changes: Sequence[FloatArray], boost: float) -> FloatArray:
     ----------
     .. [1] Maleki et al. 2020, Scaling Distributed Training with Adaptive Summation (arXiv:2006.02924).
     """
-    total: FloatArray = np.sum(changes, axis=0)
+    combined = np.empty_like(changes[0])
+    for rows in stretches(len(combined)):
+        combined[rows] = packed(_combine([unpacked(change[rows]) for change in changes], boost))
+    return combined
+
+
+def _combine(changes: Sequence[FloatArray], boost: float) -> FloatArray:
+    total = changes[0].copy()
+    for change in changes[1:]:
+        total += change
     least, most = 1 / len(changes), 1 / boost
     if least >= most:
         total *= np.float32(most)
