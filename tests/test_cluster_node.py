@@ -12,9 +12,11 @@ from conftest import workers_of
 from parw2v import TrainSettings, Word2Vec
 from parw2v.cluster.actor import NodeActor
 from parw2v.cluster.node import Node, Order
+from parw2v.cluster.rounds import Member
 from parw2v.cluster.sync import words_due
+from parw2v.cluster.team import Team
 from parw2v.cluster.wire import unpacked
-from parw2v.corpus import BlockPlan
+from parw2v.corpus import MAX_BLOCK_WORDS, BlockPlan
 from parw2v.crew import Work
 from parw2v.ledger import Block
 from parw2v.sampling import keep_probabilities
@@ -171,3 +173,17 @@ def test_a_node_takes_over_another_ones_state(node_of):
     old.round(order(blocks_of(node_of.plan), tell=node_of.n_words))
     new.start_anew(old.start_anew(None))
     assert np.allclose(new.vectors(), old.vectors(), atol=1e-6)
+
+
+def test_who_has_fewest_blocks_gets_the_next_and_few_are_left_for_a_round():
+    team = Team(BlockPlan(50 * MAX_BLOCK_WORDS, seed=1), lambda n_nodes: 3 * MAX_BLOCK_WORDS, max_restarts=0)
+    for number in range(2):
+        team.add(Member(number, "", None, 1, f"node {number}"))
+    assert team.free(depth=1) == [0, 1, 0, 1]  # a block and a half is a round
+    assert team.free(depth=2) == [0, 1] * 5
+    for block in range(2):
+        team.give(1, Block(0, block))
+    assert team.free(depth=1) == [0, 0]
+    assert team.free(depth=2)[:3] == [0, 0, 0]
+    team.give(0, Block(0, 2))
+    assert team.free(depth=1) == [0]

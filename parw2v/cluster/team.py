@@ -69,12 +69,18 @@ class Team:
         return self._words_between(len(self)) * speeds[member.number] / sum(speeds.values())
 
     def free(self, depth: int) -> list[int]:
-        """Nodes with room for blocks, each as often as it has."""
+        """Nodes with room for blocks, each as often as it has; first those that have the fewest.
+
+        At `depth` 1, when few blocks are left, a node has those that it can train within a round, else more.
+        """
         lanes = []
         for member in self:
-            ahead = math.ceil(2 * max(self.quota(member), member.round_words) / self._block_words) if depth > 1 else 0
-            room = depth * member.n_workers + ahead - member.n_unfinished
-            lanes += [(i, member.number) for i in range(room)]
+            round_blocks = max(self.quota(member), member.round_words) / self._block_words
+            if depth > 1:
+                most = depth * member.n_workers + math.ceil(2 * round_blocks)
+            else:
+                most = max(member.n_workers, math.ceil(round_blocks))
+            lanes += [(i, member.number) for i in range(member.n_unfinished, most)]
         return [number for _, number in sorted(lanes)]
 
     def give(self, number: int, block: Block) -> None:
