@@ -65,9 +65,9 @@ def memory_of_node(vocabulary: int, dim: int) -> dict[str, int]:
     return {
         "matrices, in shared memory (`/dev/shm`): M": W,
         "mark, what the node has told or agreed to: M": W,
-        "its part of what it told last: M": W,
-        "copies while rows are told or taken in: 2 M for moments": 2 * W,
-        "object store (`/dev/shm` too), for own changes, others' of its range, what they came to: 3 M": 3 * W,
+        "what it told last: M / 2": W // 2,
+        "a copy for checkpoints: M": W,
+        "object store (`/dev/shm` too), for own changes, others' of its range, what they came to: 3 M / 2": 3 * W // 2,
     }
 
 

@@ -42,6 +42,7 @@ class NodeActor:
         """Start the workers; returns the node's name and whether it reads the corpus itself."""
         reads = fingerprint is not None and _holds(work, fingerprint)
         self.node = Node(work if reads else replace(work, corpus_path=None), W_in, W_out)
+        self.spare = self.node.vectors()  # new memory comes page by page, while all workers wait for a checkpoint
         return self.node.name, reads
 
     def round(self, order: Order, *arrays: Any) -> tuple[Any, ...]:
@@ -56,7 +57,7 @@ class NodeActor:
         return self.node.state()
 
     def vectors(self) -> FloatArray:
-        return self.node.vectors()
+        return self.node.vectors(self.spare)
 
     def is_finite(self) -> bool:
         return self.node.crew.is_finite()

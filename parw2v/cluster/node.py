@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from parw2v.arraytypes import AnyArray, FloatArray
-from parw2v.cluster.sync import Mirror, combine
+from parw2v.cluster.sync import Mirror
 from parw2v.cluster.wire import Packed
 from parw2v.crew import Crew, Work
 from parw2v.ledger import Block
@@ -130,8 +130,8 @@ class Node:
         tokens = arrays[: len(order.blocks)] if order.with_tokens else [None] * len(order.blocks)
         if order.takes_in:
             changes = arrays[len(order.blocks) if order.with_tokens else 0 :]
-            combined = [combine(changes, self.mirror.boost)] if order.combines else changes
-            self.mirror.take_in(order.takes_in, combined)
+            take_in = self.mirror.take_in_whole if order.combines else self.mirror.take_in
+            take_in(order.takes_in, changes)
         self.mirror.set_boost(order.boost)
         self.crew.set_boost(order.boost)
         self.crew.set_words_elsewhere(order.words_elsewhere)
@@ -176,9 +176,9 @@ class Node:
         """(2V, D) float32: what all nodes agree on, and this one's part of what it has told since; a copy."""
         return self.mirror.mark.copy()
 
-    def vectors(self) -> FloatArray:
+    def vectors(self, into: FloatArray | None = None) -> FloatArray:
         """(2V, D) float32: the matrices as they are here now (`Mirror.vectors`)."""
-        return self.mirror.vectors()
+        return self.mirror.vectors(into)
 
     def start_anew(self, state: FloatArray | None) -> FloatArray | None:
         """Take over another node's state; with None keep the own, and return it."""

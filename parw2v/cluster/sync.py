@@ -109,14 +109,17 @@ class Mirror:
         OutOfStepError
             This node waits for another round; nothing was changed.
         """
-        if not self._told or self._told[0].number != number:
-            raise OutOfStepError
-        here, start = self._told.popleft(), 0
+        here, start = self._waited_for(number), 0
         for part in combined:
-            own = here.told[start : start + len(part)]
             for rows in stretches(len(part)):
-                self._correct(start + rows.start, unpacked(part[rows]) - unpacked(own[rows]) * here.share)
+                self._replace(here, start + rows.start, unpacked(part[rows]))
             start += len(part)
+
+    def take_in_whole(self, number: int, changes: Sequence[Packed]) -> None:
+        """`take_in` of each node's changes as it told them, its own among them, which are combined here."""
+        here = self._waited_for(number)
+        for rows in stretches(len(here.told)):
+            self._replace(here, rows.start, combined([unpacked(change[rows]) for change in changes], self.boost))
 
     def forget_told(self) -> None:
         """Keep what was told as a single machine would have; what it comes to with others' will not be taken in."""
@@ -126,9 +129,12 @@ class Mirror:
             for rows in stretches(len(here.told)):
                 self._correct(rows.start, unpacked(here.told[rows]) * missing)
 
-    def vectors(self) -> FloatArray:
-        """(2V, D) float32: both matrices, what was not told yet as long as a single machine would have it; a copy."""
-        vectors = np.empty_like(self.W)
+    def vectors(self, into: FloatArray | None = None) -> FloatArray:
+        """(2V, D) float32: both matrices, what was not told yet as long as a single machine would have it.
+
+        A copy, in the memory of `into` if given.
+        """
+        vectors = np.empty_like(self.W) if into is None else into
         share = np.float32(1 - 1 / self.boost)
         for rows in stretches(len(vectors)):
             vectors[rows] = self.W[rows] - (self.W[rows] - self.mark[rows]) * share
@@ -139,6 +145,16 @@ class Mirror:
         self.W[...] = state
         self.mark[...] = state
         self._told.clear()
+
+    def _waited_for(self, number: int) -> _Told:
+        if not self._told or self._told[0].number != number:
+            raise OutOfStepError
+        return self._told.popleft()
+
+    def _replace(self, here: _Told, start: int, change: FloatArray) -> None:
+        """Put a change of some rows in the place of this node's part of what it told of them."""
+        change -= unpacked(here.told[start : start + len(change)]) * here.share
+        self._correct(start, change)
 
     def _correct(self, start: int, correction: FloatArray) -> None:
         rows = slice(start, start + len(correction))
@@ -169,7 +185,15 @@ def boost(n_nodes: int, lr: float, objective: str) -> float:
 
 
 def combine(changes: Sequence[Packed], boost: float) -> Packed:
-    """What nodes' changes of the same rows, (R, D) and packed each, come to; packed as well.
+    """`combined` of changes as they travel, as it travels."""
+    total = np.empty_like(changes[0])
+    for rows in stretches(len(total)):
+        total[rows] = packed(combined([unpacked(change[rows]) for change in changes], boost))
+    return total
+
+
+def combined(changes: Sequence[FloatArray], boost: float) -> FloatArray:
+    """What nodes' changes of the same rows, (R, D) float32 each, come to.
 
     The sum s of N changes d_i is scaled by sum |d_i|^2 / |s|^2, but at least by 1 / N and at most by 1 / boost. With a boost
     of N that is the mean. With less, nodes that all found the same change of a frequent row have found it once, and the mean
@@ -179,13 +203,6 @@ def combine(changes: Sequence[Packed], boost: float) -> Packed:
     ----------
     .. [1] Maleki et al. 2020, Scaling Distributed Training with Adaptive Summation (arXiv:2006.02924).
     """
-    combined = np.empty_like(changes[0])
-    for rows in stretches(len(combined)):
-        combined[rows] = packed(_combine([unpacked(change[rows]) for change in changes], boost))
-    return combined
-
-
-def _combine(changes: Sequence[FloatArray], boost: float) -> FloatArray:
     total = changes[0].copy()
     for change in changes[1:]:
         total += change
