@@ -41,6 +41,7 @@ from texts import text_of
 from trainers import Job, Judge, Trainers
 
 from parw2v.cluster.settings import Cluster
+from parw2v.cluster.wire import BYTES_A_NUMBER
 
 QUICK = {"rounds": 1, "epochs": [1], "nodes": [2], "models": ["skipgram"], "max_tokens": 1_000_000}
 
@@ -121,9 +122,10 @@ def expected_bytes(run: Run, dim: int) -> float:
     for each checkpoint and at the end, where all nodes have told all rows before.
     """
     nodes, copies = run["nodes"], run["checkpoints"] + 1
-    matrices = 2 * run["vocabulary"] * dim * 4
+    numbers = 2 * run["vocabulary"] * dim
+    matrices = numbers * 4
     rounds = run["raw_words"] / Cluster().words_between(nodes, run["raw_words"])
-    told = rounds * mean_told_bytes(run["vocabulary"], dim, nodes) + copies * matrices
+    told = rounds * mean_told_bytes(run["vocabulary"], dim, nodes) + copies * numbers * BYTES_A_NUMBER
     return nodes * sent_bytes(told, nodes) + (nodes + copies) * matrices
 
 
