@@ -45,7 +45,8 @@ class Cluster:
     def words_between(self, n_nodes: int, total_words: int) -> int:
         """Raw words between two rounds of so many nodes, in a run of `total_words` raw words.
 
-        The more nodes, the higher the rate of each (`parw2v.cluster.sync.boost`) and the shorter they may be apart.
+        The more nodes, the higher the rate of each (`parw2v.cluster.sync.boost`) and the shorter they may be apart; two, at
+        twice the rate, bear as many words as there are in `SYNC_WORDS`.
         """
         if self.sync_words is not None:
             return self.sync_words
