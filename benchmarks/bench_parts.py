@@ -96,7 +96,7 @@ def test_add_1500_rows(benchmark, matrix, add):
 
 
 @pytest.mark.parametrize("objective", ["skipgram", "cbow"])
-def test_step_of_500_words(benchmark, matrix, objective):
+def test_step_of_336_words(benchmark, matrix, objective):
     kernel = new_kernel(objective, matrix)
     batches = itertools.cycle(block_maker(kernel)())
     benchmark(lambda: kernel.step(next(batches)))
@@ -126,7 +126,7 @@ def test_read_a_block(benchmark, sample_file, tmp_path):
     benchmark(corpus.read_block, plan, 0, 0)
 
 
-assert LAYOUT.n_centres == 500
+assert LAYOUT.n_centres == 336
 
 
 # ------------------------------------------------------------------------------------------------ running them

@@ -151,14 +151,13 @@ def make_batches(
         left *= masks[reach[cut // layout.n_blocks], block]
         contexts = left.sum(axis=2, keepdims=True)
         outputs = np.concatenate([noise_places, targets])
-    places = np.concatenate([inputs, outputs])
     np.maximum(drawn, 0, out=drawn)  # padding takes the row of word 0, which it leaves as it is
-    rows = np.take(drawn, places, axis=1).astype(np.intp)
-    rows *= 2
-    rows[:, n:] += 1
+    own = drawn.astype(np.intp)
+    own *= 2
+    both = np.concatenate([own[:, :n], own + 1], axis=1)  # the rows of inputs, and of all outputs once
     return Batches(
-        rows,
-        np.take(scale, places, axis=1),
+        np.take(both, np.concatenate([inputs, n + outputs]), axis=1),
+        np.take(scale, np.concatenate([inputs, outputs]), axis=1),
         reach.tolist(),
         cut % layout.n_blocks,
         left,
@@ -173,9 +172,9 @@ def _subsample(tokens: TokenArray, rng: np.random.Generator, keep: FloatArray) -
     """Drop frequent words at random; returns the kept ids and the number of the sentence that each belongs to."""
     ids = tokens ^ (tokens >> 31)  # ~id where negative
     kept = np.flatnonzero(rng.random(len(ids), dtype=np.float32) < np.take(keep, ids, mode="clip"))
-    sentence = np.cumsum(tokens < 0, dtype=np.int32)
-    sentence -= tokens < 0  # the last word belongs to the sentence that it ends
-    return ids[kept], sentence[kept]
+    ends = np.searchsorted(kept, np.flatnonzero(tokens < 0), side="right")  # of sentences, counted in kept words
+    lengths = np.diff(ends, prepend=0, append=len(kept))
+    return ids[kept], np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
 
 
 def _runs(text: TokenArray, n_runs: int, layout: Layout) -> TokenArray:

@@ -17,7 +17,7 @@ DEFAULT_LR = {"skipgram": 0.025, "cbow": 0.05}
 """word2vec.c's rates. CBOW makes one step for a centre word where skip-gram makes one for each of its contexts, so it
 takes the larger rate (measured in benchmarks/README.md)."""
 
-BATCH_SIZE = 500
+BATCH_SIZE = 336
 FEW_WORKERS = 16
 """With more workers, batches are half as large: all that are under way at once are computed from one copy of the rows."""
 
@@ -36,7 +36,7 @@ class TrainSettings:
     window: int = _setting(5, "context words on each side, at most; nearer ones count more")
     batch_size: int | None = _setting(
         None,
-        "centre words a gradient step, rounded up to whole runs of 50 words or more "
+        "centre words a gradient step, rounded up to whole runs of 48 words or more "
         f"(default: {BATCH_SIZE}, with more than {FEW_WORKERS} workers {BATCH_SIZE // 2})",
     )
     sample: float = _setting(1e-3, "subsample words more frequent than this; 0 for none")

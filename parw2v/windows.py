@@ -3,7 +3,7 @@
 A batch is made of *runs*: L consecutive kept words each. Runs come from all over the text, windows do not reach out of them.
 A run is cut into *blocks* of B centre words; since R <= B, the windows of a block lie in it and its two neighbours::
 
-    run        [ block 0 | block 1 | block 2 | block 3 | block 4 ]
+    run        [ block 0 | block 1 | block 2 | block 3 | block 4 | block 5 ]
     block 1            .. [ B centre words ] ..                        and R words on both sides: B + 2R neighbours
 """
 
@@ -15,11 +15,11 @@ import numpy as np
 
 from parw2v.arraytypes import FloatArray, IndexArray
 
-BLOCK = 10
+BLOCK = 8
 """B, where R is not larger. Larger blocks waste more of the products on pairs outside any window, smaller ones leave the
 products too small (benchmarks/README.md)."""
 
-RUN_BLOCKS = 5
+RUN_BLOCKS = 6
 """Blocks in a run. Longer runs lose fewer pairs at their ends, shorter ones bring more different texts into a batch."""
 
 

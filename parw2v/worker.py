@@ -37,7 +37,7 @@ from parw2v.shared import Ticket, attach
 from parw2v.windows import Layout
 
 MEASURE_EVERY = 16
-"""Batches between two at which the loss is measured, progress told and the learning rate renewed: 8,000 centre words at
+"""Batches between two at which the loss is measured, progress told and the learning rate renewed: 5,400 centre words at
 the default batch size. Every 16th batch is an unbiased sample, for blocks are made of text from everywhere."""
 
 

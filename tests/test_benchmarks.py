@@ -26,6 +26,7 @@ import texts  # noqa: E402
 import trainers  # noqa: E402
 
 from parw2v.blas import blas_path  # noqa: E402
+from parw2v.cluster.settings import SYNC_WORDS_OF_TWO  # noqa: E402
 
 RECORD = {
     "commit": "0123abc",
@@ -411,7 +412,7 @@ def test_nodes_report_has_both_ratios_and_what_was_sent():
 
 def test_nodes_send_what_arithmetic_says():
     """6,400 words: one round tells a mean of all; start, checkpoint and end send both matrices once each."""
-    run = nodes_record()["runs"][2]
+    run = nodes_record()["runs"][2] | {"raw_words": SYNC_WORDS_OF_TWO}
     matrices = 2 * 6400 * 100 * 4
     assert nodes.expected_bytes(run | {"nodes": 1}, 100) == 3 * matrices
     told = nodes.mean_told_bytes(6400, 100, 2) + 2 * matrices / 2  # in 16 bits a number
@@ -530,7 +531,7 @@ def test_parts_run(python, tmp_path):
     storage = f"--benchmark-storage={tmp_path / 'storage'}"
     run_benchmark(python, tmp_path, "bench_parts.py", "-k", "step or gather", storage)
     record = json.loads((tmp_path / "out" / "parts.json").read_text())
-    parts = ["gather 1500 rows", "step of 500 words[skipgram]", "step of 500 words[cbow]"]
+    parts = ["gather 1500 rows", "step of 336 words[skipgram]", "step of 500 words[cbow]"]
     assert [run["part"] for run in record["runs"]] == parts
     assert len(list((tmp_path / "storage").rglob("*.json"))) == 1
 

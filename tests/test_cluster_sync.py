@@ -225,8 +225,8 @@ def test_settings_out_of_range():
 
 def test_more_nodes_tell_more_often_and_longer_runs_have_longer_rounds():
     assert [Cluster().words_between(n, 1_000_000) for n in (1, 2, 4, 8, 64)] == [
-        1_000_000,
-        1_000_000,
+        2_000_000,
+        2_000_000,
         250_000,
         125_000,
         125_000,

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from parw2v import Trainer, TrainSettings, Word2Vec
+from parw2v.config import BATCH_SIZE
 from parw2v.coordinator import Coordinator
 from parw2v.evaluation import builtin_analogies, evaluate_analogies
 from parw2v.progress import EpochEnd, Finished, WorkerReplaced
@@ -97,7 +98,7 @@ def simulated(text, directory, objective, workers, damping="following", lr=0.025
         workers=workers,
         damping=damping,
         lr=lr,
-        batch_size=500,
+        batch_size=BATCH_SIZE,
         epochs=1,
         seed=1,
         dim=DIMENSION,
@@ -163,7 +164,7 @@ def test_an_error_in_a_simulated_worker_is_raised():
 
 def test_rates_add_up(sample):
     vocab, _ = sample
-    for objective, rows in (("skipgram", (1, 1.8)), ("cbow", (1, 1.16))):
+    for objective, rows in (("skipgram", (1, 1.89)), ("cbow", (1, 1.17))):
         rates = many_cores.Rates.of(vocab, objective)
         assert rates.inputs.sum() == pytest.approx(rows[0])
         assert rates.outputs.sum() == pytest.approx(rows[1], abs=0.02)

@@ -13,7 +13,7 @@ from parw2v.kernels.losses import descend, logistic_loss
 from parw2v.kernels.skipgram import SkipGram
 from parw2v.sampling import NOISE_TABLE_SIZE, keep_probabilities, noise_table
 from parw2v.schedule import learning_rate
-from parw2v.windows import Layout
+from parw2v.windows import BLOCK, RUN_BLOCKS, Layout
 
 PAGE = (ROOT / "docs/maths.md").read_text()
 R, K, N, D = 5, 5, 16, 7
@@ -67,10 +67,10 @@ def test_a_window_by_expectation_is_word2vecs_draw():
 
 def test_the_weights_of_a_run_make_up_for_its_ends():
     L, B = LAYOUT.length, LAYOUT.block
-    assert max(10, R) == B
-    assert L == 5 * B
+    assert max(BLOCK, R) == B
+    assert L == RUN_BLOCKS * B
     weights = LAYOUT.window_weights().astype(np.float64)
-    assert weights.shape == (5, B, B + 2 * R)
+    assert weights.shape == (RUN_BLOCKS, B, B + 2 * R)
     expected = np.zeros_like(weights)
     for k, b, m in np.ndindex(weights.shape):
         i, j = k * B + b, k * B + m - R

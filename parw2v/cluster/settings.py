@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 from parw2v.errors import SettingsError
 
-SYNC_WORDS = 1_000_000
-"""Raw words between two rounds of two nodes; of more, times the number of nodes up to eight (measured in
-benchmarks/README.md)."""
+SYNC_WORDS, SYNC_WORDS_OF_TWO = 1_000_000, 2_000_000
+"""Raw words between two rounds, times the number of nodes up to eight; of two nodes (measured in benchmarks/README.md)."""
 
 FEWEST_ROUNDS = 400
 """Longer runs have more words between rounds: as many as make so many rounds."""
@@ -46,9 +45,9 @@ class Cluster:
         """Raw words between two rounds of so many nodes, in a run of `total_words` raw words.
 
         The more nodes, the higher the rate of each (`parw2v.cluster.sync.boost`) and the shorter they may be apart; two, at
-        twice the rate, bear as many words as there are in `SYNC_WORDS`.
+        twice the rate, bear eight times as many words as four.
         """
         if self.sync_words is not None:
             return self.sync_words
-        shared_by = min(n_nodes, 8) if n_nodes > 2 else 1
-        return max(SYNC_WORDS // shared_by, total_words // FEWEST_ROUNDS)
+        usual = SYNC_WORDS // min(n_nodes, 8) if n_nodes > 2 else SYNC_WORDS_OF_TWO
+        return max(usual, total_words // FEWEST_ROUNDS)

@@ -123,7 +123,7 @@ def add_train_flags(parser: argparse.ArgumentParser) -> None:
         type=int,
         metavar="N",
         help="words that all of them train between two rounds of telling one another; more of them cost accuracy, fewer "
-        "cost speed (default: a million by the number of machines, or what makes 400 rounds)",
+        "cost speed (default: two million, of more than two machines a million by their number, or what makes 400 rounds)",
     )
 
     output = parser.add_argument_group("output")

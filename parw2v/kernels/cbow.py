@@ -27,12 +27,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from parw2v.arraytypes import FloatArray, IndexArray
+from parw2v.arraytypes import FloatArray
 from parw2v.batching import Batch
 from parw2v.kernels.losses import descend, logistic_loss
 from parw2v.kernels.noise import noise_words
 from parw2v.kernels.rows import add_rows, blocks_of, gather
-from parw2v.windows import RUN_BLOCKS, Layout
+from parw2v.windows import Layout
 
 
 class CBOW:
@@ -55,25 +55,21 @@ class CBOW:
         self.n_noise = N = n_noise
         D, B, R = W.shape[1], layout.block, layout.radius
         n, n_blocks, runs = layout.n_centres, layout.n_blocks, layout.runs
-        # A and A / c of a run, for each reach. Only the neighbours within it take part in a product: B + 2 * reach of them.
+        # A and A / c of every block, for each reach. Only the neighbours within it take part in a product: B + 2 * reach.
         self.within = [slice(R - reach, R + B + reach) for reach in range(R + 1)]
-        self.sums = [layout.window_masks(reach)[:, :, self.within[reach]] for reach in range(R + 1)]
-        self.means = [sums / np.maximum(sums.sum(axis=2, keepdims=True), 1) for sums in self.sums]
-
-        def by_run(blocks: FloatArray) -> FloatArray:
-            """(n_blocks, ...) to (S, RUN_BLOCKS, ...), as a view."""
-            return blocks.reshape(runs, RUN_BLOCKS, *blocks.shape[1:])
-
+        masks = [layout.window_masks(reach)[:, :, self.within[reach]] for reach in range(R + 1)]
+        self.sums = [np.tile(of_run, (runs, 1, 1)) for of_run in masks]
+        self.means = [_mean(sums) for sums in self.sums]
         # R rows more at the ends, which stay zero: the windows of the first and the last block reach beyond the batch.
         padded = np.zeros((R + n + runs * N + n, D), np.float32)
         self.gathered = padded[R:]
-        self.X_around = [by_run(blocks_of(padded[R - r :], n_blocks, B + 2 * r, B)) for r in range(R + 1)]
+        self.X_around = [blocks_of(padded[R - r :], n_blocks, B + 2 * r, B) for r in range(R + 1)]
         self.Z = self.gathered[n : n + runs * N].reshape(runs, N, D)
         self.T = self.gathered[n + runs * N :]
         self.H = np.empty((n, D), np.float32)
         padded_dH = np.zeros((R + n + R, D), np.float32)
         self.dH = padded_dH[R : R + n]
-        self.dH_around = [by_run(blocks_of(padded_dH[R - r :], n_blocks, B + 2 * r, B)) for r in range(R + 1)]
+        self.dH_around = [blocks_of(padded_dH[R - r :], n_blocks, B + 2 * r, B) for r in range(R + 1)]
         self.scores = np.empty(n + n * N, np.float32)
         self.p, self.Q = self.scores[:n], self.scores[n:].reshape(n, N)
         self.halves = np.full_like(self.scores, -negatives / N / 2)  # of the weights: 1, and -K / N for noise
@@ -83,8 +79,8 @@ class CBOW:
         self.n_inputs, self.each = len(self.steps), np.arange(n)
         self.measured = layout.length * max(runs // 4, 1)  # centre words whose loss is measured: some runs are enough
         # The same buffers under other shapes.
-        self.H_blocks = by_run(blocks_of(self.H, n_blocks, B, B))
-        self.dX_blocks = by_run(blocks_of(self.steps, n_blocks, B, B))
+        self.H_blocks = blocks_of(self.H, n_blocks, B, B)
+        self.dX_blocks = blocks_of(self.steps, n_blocks, B, B)
         self.dZ = self.steps[n:].reshape(runs, N, D)
         self.H_groups, self.Q_groups, self.dH_groups = (
             buffer.reshape(-1, runs, buffer.shape[1]).transpose(1, 0, 2) for buffer in (self.H, self.Q, self.dH)
@@ -114,11 +110,9 @@ class CBOW:
         p, reach, cut = self.p, batch.reach, batch.cut
         sums, means = self.sums[reach], self.means[reach]
         if len(cut):
-            left = batch.left[:, :, self.within[reach]]
-            sums, means = (
-                self._cut(sums, cut, left),
-                self._cut(means, cut, left * (1 / np.maximum(batch.contexts, 1)).astype(np.float32)),
-            )
+            whole = sums[cut], means[cut]
+            sums[cut] = left = batch.left[:, :, self.within[reach]]
+            means[cut] = _mean(left)
         gather(self.W, batch.rows, self.gathered)
         np.matmul(means, self.X_around[reach], out=self.H_blocks)
         np.vecdot(self.H, self.T, out=p)
@@ -133,15 +127,9 @@ class CBOW:
         inputs, targets = batch.rows[: self.n_inputs], batch.rows[self.n_inputs :]
         add_rows(self.W, inputs, batch.scale[: self.n_inputs], self.steps)
         add_rows(self.W, targets, batch.scale[self.n_inputs :] * p, self.H)
+        if len(cut):
+            sums[cut], means[cut] = whole
         return measured
-
-    def _cut(self, masks: FloatArray, cut: IndexArray, left: FloatArray) -> FloatArray:
-        """The masks of a run for each run of the batch, but for what is `left` in some blocks: (S, RUN_BLOCKS, B, ...)."""
-        of_batch = np.empty((self.layout.n_blocks, *masks.shape[1:]), np.float32)
-        by_run = of_batch.reshape(-1, *masks.shape)
-        by_run[...] = masks
-        of_batch[cut] = left
-        return by_run
 
     def _loss(self, batch: Batch) -> tuple[float, float]:
         """Of the first runs of the batch."""
@@ -151,3 +139,9 @@ class CBOW:
         noise = -self.negatives / self.n_noise * weights[:, None]
         p, Q = self.p[: self.measured], self.Q[: self.measured]
         return logistic_loss(p, weights) + logistic_loss(Q, noise), float(weights.sum())
+
+
+def _mean(masks: FloatArray) -> FloatArray:
+    """A / c: what takes the mean where the masks A, of whichever blocks, take the sum."""
+    means: FloatArray = masks / np.maximum(masks.sum(axis=2, keepdims=True), 1)
+    return means

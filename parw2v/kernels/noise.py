@@ -8,7 +8,7 @@ MOST_NOISE = 2048
 """With more, buffers no longer fit in any cache; only rates that diverge anyway, or windows of 100 and many noise words for
 each pair, would ask for it."""
 
-NODE_NOISE = 0.75
+NODE_NOISE = 0.66
 """Share of a node's rate for which it needs noise words: the mean of several nodes averages noise too (measured in
 benchmarks/README.md)."""
 

@@ -57,7 +57,7 @@ class SkipGram:
     """Pairs of a word, noise included, times the learning rate, that may be computed from one copy of its rows; damping
     keeps more from doing more (docs/many-cores.md)."""
 
-    n_noise = 16
+    n_noise = 14
     """The least N (`enough_noise`), that of the usual rate, K and R. Fewer cost accuracy, more cost speed
     (benchmarks/README.md)."""
 
@@ -92,15 +92,13 @@ class SkipGram:
         self.dY_noise = blocks_of(self.Y, n_blocks + 1, half, period)
         self.dY_blocks = blocks_of(self.Y[half:], n_blocks, B, period)
         self.scores = _Scores(layout, N)
-        # Weights a_ij in the places of their scores.
+        # Weights a_ij of a run in the places of their scores: of any run, so that they stay in the cache.
         window = layout.window_weights()
-        weights = _Scores(layout, N)
-        run = layout.stretches(window, -negatives / N * window.sum(axis=2, keepdims=True), N)
-        weights.stretches[...] = np.tile(run, (layout.runs, 1, 1))
-        self.weights = weights.stretches
-        self.halves: FloatArray = weights.used * np.float32(0.5)
+        weights = _Scores(Layout(R, runs=1), N)
+        weights.stretches[...] = layout.stretches(window, -negatives / N * window.sum(axis=2, keepdims=True), N)
+        self.halves: FloatArray = weights.by_run * np.float32(0.5)
         self.levels, self.slopes = np.zeros_like(self.halves), np.zeros_like(self.halves)
-        self.measured = RUN_BLOCKS * max(layout.runs // 4, 1)  # blocks whose loss is measured: some runs are enough
+        self.weights = np.tile(weights.stretches, (max(layout.runs // 4, 1), 1, 1))  # loss is measured of some runs only
 
     @classmethod
     def enough_noise(cls, layout: Layout, negatives: int, lr: float) -> int:
@@ -144,21 +142,21 @@ class SkipGram:
         gather(self.W, outputs, self.Y)
         np.matmul(self.X_blocks, self.Y_transposed, out=scores.stretches)
         measured = self._loss(batch) if measure else (0.0, 0.0)
-        descend(scores.used, self.levels, self.slopes)
+        descend(scores.by_run, self.levels, self.slopes)
         if len(batch.cut):
             scores.stretches[batch.cut] *= batch.left
         np.matmul(scores.stretches, self.Y_stretches, out=self.dX_blocks)
-        np.matmul(scores.of_blocks, self.X_around_blocks, out=self.dY_blocks)
-        np.matmul(scores.of_noise, self.X_around_noise, out=self.dY_noise)
         # Lock-free (Hogwild): other workers may write these rows between our reading and adding. Steps are small and rows
         # many, so the loss of one now and then does no harm (Niu et al. 2011).
-        add_rows(self.W, inputs, batch.scale[:n], self.dX)
+        add_rows(self.W, inputs, batch.scale[:n], self.dX)  # at once, while they are in the cache
+        np.matmul(scores.of_blocks, self.X_around_blocks, out=self.dY_blocks)
+        np.matmul(scores.of_noise, self.X_around_noise, out=self.dY_noise)
         add_rows(self.W, outputs, batch.scale[n:], self.Y)
         return measured
 
     def _loss(self, batch: Batch) -> tuple[float, float]:
-        cut = batch.cut[batch.cut < self.measured]
-        weights, scores = self.weights[: self.measured].copy(), self.scores.stretches[: self.measured]
+        weights = self.weights.copy()
+        cut, scores = batch.cut[batch.cut < len(weights)], self.scores.stretches[: len(weights)]
         weights[cut] *= batch.left[: len(cut)]
         pairs = float(np.maximum(weights, 0).sum())
         return logistic_loss(scores, weights), pairs
@@ -173,8 +171,8 @@ class _Scores:
 
     Attributes
     ----------
-    used : (n,) float32
-        All of it that is ever written, in one piece.
+    by_run : (S, n) float32
+        All of it that is ever written, in one piece a run.
     stretches : (n_blocks, B, C)
         By block of centres.
     of_blocks : (n_blocks, B, B + 2R)
@@ -193,7 +191,7 @@ class _Scores:
         def view(start: int, shape: tuple[int, int, int], row: int, column: int) -> FloatArray:
             return as_strided(memory[start:], shape, [4 * step, 4 * row, 4 * column])
 
-        self.used = memory[B * pitch : B * pitch + (n_blocks - 1) * step + (B - 1) * pitch + columns]
+        self.by_run = memory[B * pitch : B * pitch + n_blocks * step].reshape(layout.runs, RUN_BLOCKS * step)
         self.stretches = view(B * pitch, (n_blocks, B, columns), pitch, 1)
         self.of_blocks = view((B - R) * pitch + R + half, (n_blocks, B, B + 2 * R), 1, pitch)
         self.of_noise = view(R, (n_blocks + 1, half, 2 * B), 1, pitch)
