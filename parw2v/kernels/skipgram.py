@@ -98,7 +98,8 @@ class SkipGram:
         weights.stretches[...] = layout.stretches(window, -negatives / N * window.sum(axis=2, keepdims=True), N)
         self.halves: FloatArray = weights.by_run * np.float32(0.5)
         self.levels, self.slopes = np.zeros_like(self.halves), np.zeros_like(self.halves)
-        self.weights = np.tile(weights.stretches, (max(layout.runs // 4, 1), 1, 1))  # loss is measured of some runs only
+        # Of the runs whose loss is measured; some are enough.
+        self.weights = np.tile(weights.stretches, (max(layout.runs // 4, 1), 1, 1))
 
     @classmethod
     def enough_noise(cls, layout: Layout, negatives: int, lr: float) -> int:
