@@ -86,9 +86,11 @@ class Batches:
         return len(self.rows)
 
     def __iter__(self) -> Iterator[Batch]:
-        for i in range(len(self)):
-            cut = slice(self.cut_until[i], self.cut_until[i + 1])
-            yield Batch(self.rows[i], self.scale[i], self.reach[i], self.cut[cut], self.left[cut], self.contexts[cut])
+        start, whole = 0, (self.cut[:0], self.left[:0], self.contexts[:0])
+        for rows, scale, reach, end in zip(self.rows, self.scale, self.reach, self.cut_until[1:], strict=True):
+            cut = (self.cut[start:end], self.left[start:end], self.contexts[start:end]) if end > start else whole
+            yield Batch(rows, scale, reach, *cut)
+            start = end
 
 
 def make_batches(
@@ -152,12 +154,13 @@ def make_batches(
         contexts = left.sum(axis=2, keepdims=True)
         outputs = np.concatenate([noise_places, targets])
     np.maximum(drawn, 0, out=drawn)  # padding takes the row of word 0, which it leaves as it is
-    own = drawn.astype(np.intp)
-    own *= 2
-    both = np.concatenate([own[:, :n], own + 1], axis=1)  # the rows of inputs, and of all outputs once
+    places = np.concatenate([inputs, outputs])
+    rows = np.take(drawn, places, axis=1).astype(np.intp)
+    rows += rows
+    rows[:, n:] += 1
     return Batches(
-        np.take(both, np.concatenate([inputs, n + outputs]), axis=1),
-        np.take(scale, np.concatenate([inputs, outputs]), axis=1),
+        rows,
+        np.take(scale, places, axis=1),
         reach.tolist(),
         cut % layout.n_blocks,
         left,
@@ -223,7 +226,9 @@ def _draw_noise(
     """
     turn = rng.integers(groups, size=(n_noise, n_batches, 1), dtype=np.int32)
     place = rng.random((n_noise, n_batches, groups), dtype=np.float32)
-    place += (turn + np.arange(groups, dtype=np.int32)) % groups
+    turn = turn + np.arange(groups, dtype=np.int32)
+    turn -= (turn >= groups) * np.int32(groups)
+    place += turn
     place += (np.arange(n_noise, dtype=np.float32) * groups)[:, None, None]
     place *= np.float32(len(noise_table) / (n_noise * groups))
     # N-th by N-th: the part of the table in use stays cached.

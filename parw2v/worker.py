@@ -101,7 +101,7 @@ def prepare(setup: WorkerSetup) -> Callable[[BlockTask], BlockResult]:
         seed = np.random.SeedSequence(setup.plan.seed, spawn_key=(task.epoch, task.block))
         tokens = corpus.read_block(setup.plan, task.epoch, task.block) if corpus else task.tokens
         assert tokens is not None
-        if len(tokens) and int(np.maximum(tokens, ~tokens).max()) >= n_words:
+        if len(tokens) and max(int(tokens.max()), ~int(tokens.min())) >= n_words:
             raise CorpusError("the corpus holds ids beyond the vocabulary; encode it with the model's own")
         factor = _positive(boost)
         highest = setup.lr * factor
