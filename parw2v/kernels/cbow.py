@@ -31,7 +31,7 @@ from parw2v.arraytypes import FloatArray
 from parw2v.batching import Batch
 from parw2v.kernels.losses import descend, logistic_loss
 from parw2v.kernels.noise import noise_words
-from parw2v.kernels.rows import add_rows, blocks_of, gather
+from parw2v.kernels.rows import add_rows, aligned_zeros, blocks_of, gather
 from parw2v.windows import Layout
 
 
@@ -70,11 +70,11 @@ class CBOW:
         padded_dH = np.zeros((R + n + R, D), np.float32)
         self.dH = padded_dH[R : R + n]
         self.dH_around = [blocks_of(padded_dH[R - r :], n_blocks, B + 2 * r, B) for r in range(R + 1)]
-        self.scores = np.empty(n + n * N, np.float32)
+        self.scores = aligned_zeros(n + n * N)
         self.p, self.Q = self.scores[:n], self.scores[n:].reshape(n, N)
         self.halves = np.full_like(self.scores, -negatives / N / 2)  # of the weights: 1, and -K / N for noise
         self.halves[:n] = 0.5
-        self.levels, self.slopes = np.zeros_like(self.halves), np.zeros_like(self.halves)
+        self.levels, self.slopes = aligned_zeros(len(self.halves)), aligned_zeros(len(self.halves))
         self.steps = np.empty((n + runs * N, D), np.float32)
         self.n_inputs, self.each = len(self.steps), np.arange(n)
         self.measured = layout.length * max(runs // 4, 1)  # centre words whose loss is measured: some runs are enough

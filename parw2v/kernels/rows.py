@@ -15,12 +15,22 @@ from scipy import sparse
 
 from parw2v.arraytypes import FloatArray, IndexArray
 
+_LINE = 16
+"""Numbers in a cache line of 64 bytes."""
+
 AddRows: TypeAlias = Callable[[FloatArray, IndexArray, FloatArray, FloatArray], None]
 
 
 def gather(W: FloatArray, rows: IndexArray, out: FloatArray) -> None:
     """``out[i] = W[rows[i]]`` for (V, D), (n,), (n, D). 'clip' spares ``take`` a buffered second pass."""
     W.take(rows, axis=0, out=out, mode="clip")
+
+
+def aligned_zeros(n: int) -> FloatArray:
+    """(n,) float32 that starts with a cache line: arithmetic of two arrays is twice as fast where all of them do."""
+    memory = np.zeros(n + _LINE - 1, np.float32)
+    start = -memory.ctypes.data // memory.itemsize % _LINE
+    return memory[start : start + n]
 
 
 def blocks_of(rows: FloatArray, n: int, height: int, apart: int) -> FloatArray:

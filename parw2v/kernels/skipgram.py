@@ -34,7 +34,7 @@ from parw2v.arraytypes import FloatArray
 from parw2v.batching import Batch
 from parw2v.kernels.losses import descend, logistic_loss
 from parw2v.kernels.noise import noise_words
-from parw2v.kernels.rows import add_rows, blocks_of, gather
+from parw2v.kernels.rows import add_rows, aligned_zeros, blocks_of, gather
 from parw2v.windows import RUN_BLOCKS, Layout
 
 
@@ -92,14 +92,15 @@ class SkipGram:
         self.dY_noise = blocks_of(self.Y, n_blocks + 1, half, period)
         self.dY_blocks = blocks_of(self.Y[half:], n_blocks, B, period)
         self.scores = _Scores(layout, N)
-        # Weights a_ij of a run in the places of their scores: of any run, so that they stay in the cache.
+        # Weights a_ij in the places of their scores.
         window = layout.window_weights()
-        weights = _Scores(Layout(R, runs=1), N)
-        weights.stretches[...] = layout.stretches(window, -negatives / N * window.sum(axis=2, keepdims=True), N)
-        self.halves: FloatArray = weights.by_run * np.float32(0.5)
-        self.levels, self.slopes = np.zeros_like(self.halves), np.zeros_like(self.halves)
-        # Of the runs whose loss is measured; some are enough.
-        self.weights = np.tile(weights.stretches, (max(layout.runs // 4, 1), 1, 1))
+        weights = _Scores(layout, N)
+        run = layout.stretches(window, -negatives / N * window.sum(axis=2, keepdims=True), N)
+        weights.stretches[...] = np.tile(run, (layout.runs, 1, 1))
+        self.halves: FloatArray = weights.used * np.float32(0.5)
+        self.levels, self.slopes = aligned_zeros(len(self.halves)), aligned_zeros(len(self.halves))
+        # Of the blocks whose loss is measured; some runs are enough.
+        self.weights = weights.stretches[: RUN_BLOCKS * max(layout.runs // 4, 1)]
 
     @classmethod
     def enough_noise(cls, layout: Layout, negatives: int, lr: float) -> int:
@@ -143,7 +144,7 @@ class SkipGram:
         gather(self.W, outputs, self.Y)
         np.matmul(self.X_blocks, self.Y_transposed, out=scores.stretches)
         measured = self._loss(batch) if measure else (0.0, 0.0)
-        descend(scores.by_run, self.levels, self.slopes)
+        descend(scores.used, self.levels, self.slopes)
         if len(batch.cut):
             scores.stretches[batch.cut] *= batch.left
         np.matmul(scores.stretches, self.Y_stretches, out=self.dX_blocks)
@@ -172,8 +173,8 @@ class _Scores:
 
     Attributes
     ----------
-    by_run : (S, n) float32
-        All of it that is ever written, in one piece a run.
+    used : (n,) float32
+        All of it that is ever written, in one piece.
     stretches : (n_blocks, B, C)
         By block of centres.
     of_blocks : (n_blocks, B, B + 2R)
@@ -187,12 +188,13 @@ class _Scores:
         columns, period = B + 2 * R + n_noise, B + half
         pitch = columns + B - R
         step = B * pitch + period
-        memory = np.zeros((n_blocks + 2) * step + columns, np.float32)
+        before = -B * pitch % 16  # so that what is used starts with a cache line
+        memory = aligned_zeros(before + (n_blocks + 2) * step + columns)[before:]
 
         def view(start: int, shape: tuple[int, int, int], row: int, column: int) -> FloatArray:
             return as_strided(memory[start:], shape, [4 * step, 4 * row, 4 * column])
 
-        self.by_run = memory[B * pitch : B * pitch + n_blocks * step].reshape(layout.runs, RUN_BLOCKS * step)
+        self.used = memory[B * pitch : B * pitch + (n_blocks - 1) * step + (B - 1) * pitch + columns]
         self.stretches = view(B * pitch, (n_blocks, B, columns), pitch, 1)
         self.of_blocks = view((B - R) * pitch + R + half, (n_blocks, B, B + 2 * R), 1, pitch)
         self.of_noise = view(R, (n_blocks + 1, half, 2 * B), 1, pitch)
