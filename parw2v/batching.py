@@ -226,9 +226,9 @@ def _draw_noise(
     """
     turn = rng.integers(groups, size=(n_noise, n_batches, 1), dtype=np.int32)
     place = rng.random((n_noise, n_batches, groups), dtype=np.float32)
-    turn = turn + np.arange(groups, dtype=np.int32)
-    turn -= (turn >= groups) * np.int32(groups)
-    place += turn
+    part = turn + np.arange(groups, dtype=np.int32)
+    part -= np.int32(groups) * (part >= groups).astype(np.int32)  # modulo would divide
+    place += part
     place += (np.arange(n_noise, dtype=np.float32) * groups)[:, None, None]
     place *= np.float32(len(noise_table) / (n_noise * groups))
     # N-th by N-th: the part of the table in use stays cached.
