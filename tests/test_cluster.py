@@ -12,10 +12,11 @@ import pytest
 from conftest import until
 
 from parw2v import Trainer, TrainSettings, Word2Vec
+from parw2v.cluster.driver import ClusterCrew
 from parw2v.cluster.settings import Cluster
 from parw2v.errors import SettingsError, WorkerError
 from parw2v.evaluation import builtin_analogies, evaluate_analogies
-from parw2v.progress import EpochEnd, Finished, NodeJoined, Started, Stopped, WorkerReplaced
+from parw2v.progress import CheckpointSaved, EpochEnd, Finished, NodeJoined, Started, Stopped, WorkerReplaced
 
 ray = pytest.importorskip("ray")
 from ray.cluster_utils import Cluster as RayCluster  # noqa: E402
@@ -201,6 +202,24 @@ def test_a_stopped_run_goes_on_without_a_cluster(sample, cluster, tmp_path):
     again = Trainer(Word2Vec(vocab, 50), vocab, corpus, settings=settings, checkpoint_dir=tmp_path / "c", resume=True)
     assert list(again.reports())[-1].raw_words == len(corpus) * EPOCHS
     assert accuracy_of(again.model) > GOOD_ACCURACY
+
+
+def test_what_was_told_is_not_told_again_for_a_checkpoint(sample, cluster, tmp_path, monkeypatch):
+    for _ in range(2):
+        cluster.add_node(num_cpus=1)
+    orders, order = [], ClusterCrew._order
+
+    def note(crew, *, tell, train=True):
+        nothing_left = not any(member.n_unfinished for member in crew._team)
+        told_all = crew._combined is not None and crew._combined.is_all
+        orders.append((nothing_left and told_all, tell))
+        order(crew, tell=tell, train=train)
+
+    monkeypatch.setattr(ClusterCrew, "_order", note)
+    reports = list(trainer_of(sample, cluster, 2, tmp_path).reports())
+    assert of_kind(CheckpointSaved, reports)
+    assert {tell for known, tell in orders if known} == {0}
+    assert len(sample[0]) in {tell for known, tell in orders if not known}
 
 
 def test_the_command_line(python, cluster, small_text):

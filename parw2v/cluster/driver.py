@@ -173,8 +173,10 @@ class ClusterCrew:
     def _wait(self, timeout: float) -> list[Result | Death | Joined]:
         self._take_on(self._recruiting.arrived(self._team, timeout=0))
         if not self._open and self._team.has_blocks:
-            busy = any(member.n_unfinished for member in self._team)
-            due = words_due(self._number + 1, self._n_words, len(self._team)) if busy else self._n_words
+            if any(member.n_unfinished for member in self._team):
+                due = words_due(self._number + 1, self._n_words, len(self._team))
+            else:  # all is trained, and to be told once
+                due = 0 if self._combined and self._combined.is_all else self._n_words
             self._order(tell=due if self._has_others else 0)
         self._close(timeout)
         events, self._team.events = self._team.events, []
