@@ -531,7 +531,7 @@ def test_parts_run(python, tmp_path):
     storage = f"--benchmark-storage={tmp_path / 'storage'}"
     run_benchmark(python, tmp_path, "bench_parts.py", "-k", "step or gather", storage)
     record = json.loads((tmp_path / "out" / "parts.json").read_text())
-    parts = ["gather 1336 rows", "step of 336 words[skipgram]", "step of 336 words[cbow]"]
+    parts = ["gather 1500 rows", "step of 336 words[skipgram]", "step of 336 words[cbow]"]
     assert [run["part"] for run in record["runs"]] == parts
     assert len(list((tmp_path / "storage").rglob("*.json"))) == 1
 

@@ -112,5 +112,5 @@ def test_schedule_is_linear_with_a_floor():
 
 def test_batches_are_smaller_with_many_workers():
     sizes = [TrainSettings(workers=n).step_words for n in (1, 16, 17, 64)]
-    assert sizes == [500, 500, 250, 250]
+    assert sizes == [336, 336, 168, 168]
     assert TrainSettings(workers=64, batch_size=300).step_words == 300

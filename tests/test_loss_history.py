@@ -9,7 +9,7 @@ from parw2v.sampling import keep_probabilities
 
 OBJECTIVES = ("skipgram", "cbow")
 DIMENSION, NEGATIVES, RADIUS = 16, 5, 5
-EPOCHS = 40
+EPOCHS = 200
 
 HELD = {"lr": 1e-30, "lr_min": 0.0}
 """A rate at which no vector moves by as much as its last bit."""
@@ -18,7 +18,8 @@ SUMMATION = 1e-9
 """Relative: the same terms added in another order."""
 
 SAMPLED = {"skipgram": 0.01, "cbow": 0.01}
-"""Relative: the loss is measured on a share of the batches, the reference on some draws of the words kept."""
+"""Relative: the loss is measured on a share of the batches, the reference on some draws of the words kept; after 40 epochs
+CBOW was 1.1 % off, after 200 .1 %."""
 
 LEARNING = 0.08
 """Relative: two workers learn a little later than one (seen on a busy machine: 3.1 % in the first epoch, 1.2 % later)."""
