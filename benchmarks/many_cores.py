@@ -1,6 +1,6 @@
 """What becomes of accuracy with more workers than this machine has cores, and what else would 64 of them meet?
 
-``python benchmarks/many_cores.py --corpus FILE [--workers 1 4 16 64] [--damping following own none] [--batch_size 500]
+``python benchmarks/many_cores.py --corpus FILE [--workers 1 4 16 64] [--damping following own none] [--batch_size 336]
 [--lr 0.025] [--analogies FILE] [--similarity FILE FILE] [--quick]``
 
 P workers are simulated in one process. Each is a thread that runs the package's own worker loop; a baton lets one of them

@@ -153,8 +153,8 @@ def make_batches(
         left *= masks[reach[cut // layout.n_blocks], block]
         contexts = left.sum(axis=2, keepdims=True)
         outputs = np.concatenate([noise_places, targets])
-    np.maximum(drawn, 0, out=drawn)  # padding takes the row of word 0, which it leaves as it is
     places = np.concatenate([inputs, outputs])
+    np.maximum(drawn, 0, out=drawn)  # padding takes the row of word 0, which it leaves as it is
     rows = np.take(drawn, places, axis=1).astype(np.intp)
     rows += rows
     rows[:, n:] += 1

@@ -188,8 +188,7 @@ class _Scores:
         columns, period = B + 2 * R + n_noise, B + half
         pitch = columns + B - R
         step = B * pitch + period
-        before = -B * pitch % 16  # so that what is used starts with a cache line
-        memory = aligned_zeros(before + (n_blocks + 2) * step + columns)[before:]
+        memory = aligned_zeros((n_blocks + 2) * step + columns, first=B * pitch)
 
         def view(start: int, shape: tuple[int, int, int], row: int, column: int) -> FloatArray:
             return as_strided(memory[start:], shape, [4 * step, 4 * row, 4 * column])
