@@ -27,7 +27,7 @@ from parw2v.corpus import BlockPlan, encode_text
 from parw2v.kernels import CBOW, KERNELS, SkipGram
 from parw2v.kernels.rows import add_rows, add_rows_public, gather
 from parw2v.sample import load_sample_corpus, sample_text
-from parw2v.sampling import keep_probabilities, noise_table
+from parw2v.sampling import keep_probabilities, noise_table, thresholds
 from parw2v.vocabulary import Vocabulary
 from parw2v.windows import Layout
 
@@ -62,7 +62,7 @@ def block_maker(kernel: SkipGram | CBOW) -> Callable[[], Batches]:
     tokens = zipf_rows(BLOCK_WORDS).astype(np.int32)
     tokens[999::1000] = ~tokens[999::1000]
     table = noise_table(COUNTS)
-    keep = keep_probabilities(COUNTS, 1e-3)
+    keep = thresholds(keep_probabilities(COUNTS, 1e-3))
     return lambda: make_batches(
         tokens,
         np.random.default_rng(0),

@@ -59,7 +59,7 @@ from parw2v.corpus import MAX_BLOCK_WORDS, BlockPlan, Corpus, encode_text
 from parw2v.kernels import KERNELS
 from parw2v.kernels.rows import gather
 from parw2v.plots import BLUE, ORANGE
-from parw2v.sampling import NOISE_TABLE_SIZE, keep_probabilities, noise_table
+from parw2v.sampling import NOISE_TABLE_SIZE, keep_probabilities, noise_table, thresholds
 from parw2v.vocabulary import Vocabulary
 from parw2v.windows import Layout
 from parw2v.worker import MEASURE_EVERY, BlockResult, BlockTask, WorkerSetup
@@ -241,7 +241,7 @@ def simulate(
     shared: dict[str, AnyArray] = {
         "W": np.stack([trained.W_in, trained.W_out], axis=1).reshape(-1, trained.embed_dim),
         "progress": np.zeros(workers + 1, np.int64),
-        "keep": keep_probabilities(vocab.counts, SAMPLE, RULE),
+        "keep": thresholds(keep_probabilities(vocab.counts, SAMPLE, RULE)),
         "noise": noise_table(vocab.counts),
         "boost": np.ones(1),
     }
@@ -344,8 +344,8 @@ class Rates:
         words = kept / kept.sum()
         kernel = KERNELS[objective]
         n_noise = layout.runs * kernel.n_noise
-        if kernel.predicts_contexts:  # stretches of noise stand between blocks, some of them several times
-            n_noise = (layout.n_blocks + 1) * kernel.n_noise // 2
+        if kernel.predicts_contexts:  # noise stands between twins, some of it several times
+            n_noise = layout.n_twins * kernel.n_noise
         share = np.bincount(noise_table(vocab.counts), minlength=len(vocab)) / NOISE_TABLE_SIZE
         noise = share * (n_noise / layout.n_centres)
         return cls(float(kept.sum() / vocab.total), words, words + noise)

@@ -28,6 +28,9 @@ IndexArray: TypeAlias = npt.NDArray[np.intp]
 TokenArray: TypeAlias = npt.NDArray[np.int32]
 """An encoded corpus: word ids, the last word of each sentence stored as ``~id``."""
 
+ThresholdArray: TypeAlias = npt.NDArray[np.uint16]
+"""Probabilities of words in units of 1/65,536, as thresholds of random numbers of 16 bits."""
+
 CountArray: TypeAlias = npt.NDArray[np.int64]
 """Occurrences of words, or numbers of words."""
 

@@ -8,11 +8,11 @@ corpus, whose blocks are made of chunks from all over the text.
 Both parameter matrices are one array of 2V rows, row 2v for word v in W_in and row 2v + 1 in W_out, so that what a batch
 reads and writes is one list of row numbers. Noise words, N at a time, are shared by a *group* of centre words::
 
-    skip-gram    inputs of the S L centre words, then outputs: noise, block, noise, block, ... noise
+    skip-gram    inputs of the S L centre words, then outputs: block, noise, block, block, noise, block, ...
     CBOW         inputs of the S L words, the noise of each group, outputs of the S L words
 
-For skip-gram each block of B centre words has N/2 noise words before it and N/2 behind it, so that all it is compared with
-is one stretch of rows, from the last R words of the block before to the first R of the one behind.
+For skip-gram twins (`parw2v.windows`) have their N noise words between them, so that all a block is compared with is one
+stretch of rows, from the last R words of the block before to the first R of the one behind.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from parw2v.arraytypes import FloatArray, IndexArray, TokenArray
+from parw2v.arraytypes import FloatArray, IndexArray, ThresholdArray, TokenArray
 from parw2v.windows import RUN_BLOCKS, Layout
 
 _COUNTED_AT_ONCE = 1 << 17
@@ -97,7 +97,7 @@ def make_batches(
     tokens: TokenArray,
     rng: np.random.Generator,
     *,
-    keep: FloatArray,
+    keep: ThresholdArray,
     noise_table: TokenArray,
     layout: Layout,
     n_noise: int,
@@ -114,8 +114,8 @@ def make_batches(
         A block: word ids, the last of each sentence as ``~id``.
     rng : Generator
         The block's own.
-    keep : (V,) float32
-        Probability of each word to be kept.
+    keep : (V,) uint16
+        See `parw2v.sampling.thresholds`.
     noise_table : (T,) int32
         See `parw2v.sampling.noise_table`.
     layout : Layout
@@ -145,7 +145,7 @@ def make_batches(
         reach = np.full(n_batches, layout.radius)
         weights = layout.window_weights()
         contexts = np.einsum("kbm,kbm->kb", left, weights[block])[:, :, None]
-        left = layout.stretches(left, contexts / weights.sum(axis=2, keepdims=True)[block], n_noise)
+        left = layout.stretches(left, contexts / weights.sum(axis=2, keepdims=True)[block], n_noise, block)
         outputs = _between_noise(targets, noise_places, layout, n_noise)
     else:
         reach = rng.integers(1, layout.radius + 1, n_batches)
@@ -154,9 +154,9 @@ def make_batches(
         contexts = left.sum(axis=2, keepdims=True)
         outputs = np.concatenate([noise_places, targets])
     places = np.concatenate([inputs, outputs])
-    np.maximum(drawn, 0, out=drawn)  # padding takes the row of word 0, which it leaves as it is
-    rows = np.take(drawn, places, axis=1).astype(np.intp)
+    rows = np.maximum(drawn, 0, dtype=np.intp)  # padding takes the rows of word 0, which it leaves as they are
     rows += rows
+    rows = np.take(rows, places, axis=1)  # in the order of batches, which indexing would not keep
     rows[:, n:] += 1
     return Batches(
         rows,
@@ -171,10 +171,11 @@ def make_batches(
     )
 
 
-def _subsample(tokens: TokenArray, rng: np.random.Generator, keep: FloatArray) -> tuple[TokenArray, TokenArray]:
+def _subsample(tokens: TokenArray, rng: np.random.Generator, keep: ThresholdArray) -> tuple[TokenArray, TokenArray]:
     """Drop frequent words at random; returns the kept ids and the number of the sentence that each belongs to."""
     ids = tokens ^ (tokens >> 31)  # ~id where negative
-    kept = np.flatnonzero(rng.random(len(ids), dtype=np.float32) < np.take(keep, ids, mode="clip"))
+    drawn = rng.bit_generator.random_raw(-(-len(ids) // 4)).view(np.uint16)[: len(ids)]
+    kept = np.flatnonzero(drawn <= np.take(keep, ids, mode="clip"))
     ends = np.searchsorted(kept, np.flatnonzero(tokens < 0), side="right")  # of sentences, counted in kept words
     lengths = np.diff(ends, prepend=0, append=len(kept))
     return ids[kept], np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
@@ -237,17 +238,13 @@ def _draw_noise(
 
 
 def _between_noise(targets: IndexArray, noise: IndexArray, layout: Layout, n_noise: int) -> IndexArray:
-    """The outputs of skip-gram in their order: noise, block, noise, ... noise.
+    """The outputs of skip-gram in their order: block, noise, block.
 
-    Noise words of even and of odd number stand in different stretches, so a block has one word from each N-th around it.
-    A group is two stretches, all of them used in turn: in different texts each, and a row that is used again is still in
-    the cache.
+    Groups of noise words are used in turn: in different texts each, and a row that is used again is still in the cache.
     """
-    half = n_noise // 2
-    stretches = noise.reshape(-1, half, 2).transpose(0, 2, 1).reshape(-1, half)
-    blocks = targets.reshape(layout.n_blocks, layout.block)
-    turns = stretches[np.arange(1, layout.n_blocks + 1) % len(stretches)]
-    return np.concatenate([stretches[0], np.concatenate([blocks, turns], axis=1).ravel()])
+    groups, blocks = noise.reshape(-1, n_noise), targets.reshape(layout.n_twins, 2, layout.block)
+    turns = groups[np.arange(layout.n_twins) % len(groups)]
+    return np.concatenate([blocks[:, 0], turns, blocks[:, 1]], axis=1).ravel()
 
 
 def damping(words: TokenArray, rng: np.random.Generator, n_words: int, workers: int, most: float) -> FloatArray:

@@ -17,7 +17,7 @@ from parw2v.config import TrainSettings
 from parw2v.corpus import BlockPlan
 from parw2v.estimate import Estimate
 from parw2v.pool import Death, Pool, Ready, Result
-from parw2v.sampling import NOISE_TABLE_SIZE, noise_table
+from parw2v.sampling import NOISE_TABLE_SIZE, noise_table, thresholds
 from parw2v.shared import ArraySpecs, SharedArrays, bytes_of
 from parw2v.worker import BlockTask, WorkerSetup
 
@@ -131,7 +131,7 @@ class Crew:
             work, settings = self._work, self._work.settings
             self._shared = stack.enter_context(SharedArrays(self._specs))
             self._shared["W"][0::2], self._shared["W"][1::2] = self._start
-            self._shared["keep"][...], self._shared["noise"][...] = work.keep, noise_table(work.counts)
+            self._shared["keep"][...], self._shared["noise"][...] = thresholds(work.keep), noise_table(work.counts)
             self._shared["boost"][0] = 1.0
             setup = WorkerSetup(
                 ticket=self._shared.ticket,
@@ -248,6 +248,6 @@ def _shared_arrays(n_words: int, dim: int, n_workers: int) -> ArraySpecs:
         "W": ((2 * n_words, dim), np.float32),
         "progress": ((n_workers + 1,), np.int64),
         "boost": ((1,), np.float64),
-        "keep": ((n_words,), np.float32),
+        "keep": ((n_words,), np.uint16),
         "noise": ((NOISE_TABLE_SIZE,), np.int32),
     }

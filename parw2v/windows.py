@@ -5,6 +5,8 @@ A run is cut into *blocks* of B centre words; since R <= B, the windows of a blo
 
     run        [ block 0 | block 1 | block 2 | block 3 | block 4 | block 5 ]
     block 1            .. [ B centre words ] ..                        and R words on both sides: B + 2R neighbours
+
+Blocks 0 and 1, 2 and 3, and so on are *twins*: skip-gram compares both with the same noise words.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ BLOCK = 8
 products too small (benchmarks/README.md)."""
 
 RUN_BLOCKS = 6
-"""Blocks in a run. Longer runs lose fewer pairs at their ends, shorter ones bring more different texts into a batch."""
+"""Blocks in a run, an even number. Longer runs lose fewer pairs at their ends, shorter ones bring more different texts into
+a batch."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,11 @@ class Layout:
         return self.runs * RUN_BLOCKS
 
     @property
+    def n_twins(self) -> int:
+        """Blocks in a batch, two by two."""
+        return self.n_blocks // 2
+
+    @property
     def n_centres(self) -> int:
         """Centre words in a batch, S L."""
         return self.runs * self.length
@@ -95,17 +103,30 @@ class Layout:
         weights: FloatArray = (self.window_masks(R) * ((R + 1 - d) / R * L / (L - d))).astype(np.float32)
         return weights
 
-    def stretches(self, contexts: FloatArray, noise: FloatArray, n_noise: int) -> FloatArray:
-        """What belongs to contexts (k, B, B + 2R) and to noise (k, B, 1), in the order of skip-gram's outputs.
+    def stretches(self, contexts: FloatArray, noise: FloatArray, n_noise: int, blocks: IndexArray) -> FloatArray:
+        """What belongs to contexts and to noise in the order of skip-gram's outputs.
+
+        Parameters
+        ----------
+        contexts : (k, B, B + 2R) float32
+        noise : (k, B, 1) float32
+            The same for all N noise words.
+        n_noise : int
+            N.
+        blocks : (k,) intp
+            The blocks' numbers: noise stands behind one with an even number, before one with an odd number.
 
         Returns
         -------
         (k, B, C) float32
-            C = B + 2R + N: R words of the block before, N/2 noise words, the block, N/2 noise words, R of the block behind.
+            C = B + 2R + N: R words of the block before, the block and its noise, R words of the block behind.
         """
-        before, own, behind = np.split(contexts, [self.radius, self.radius + self.block], axis=2)
-        noise = np.repeat(noise, n_noise // 2, axis=2)
-        return np.concatenate([before, noise, own, noise, behind], axis=2, dtype=np.float32)
+        stretches = np.empty((*contexts.shape[:2], self.n_neighbours + n_noise), np.float32)
+        for odd, start in enumerate((self.radius + self.block, self.radius)):
+            some, end = blocks % 2 == odd, start + n_noise
+            stretches[some, :, :start], stretches[some, :, end:] = np.split(contexts[some], [start], axis=2)
+            stretches[some, :, start:end] = noise[some]
+        return stretches
 
     def _distances(self) -> IndexArray:
         """Of a centre word and its neighbours, (RUN_BLOCKS, B, B + 2R); 0 for those outside of the run."""

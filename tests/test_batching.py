@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from parw2v.batching import damping, make_batches
-from parw2v.sampling import noise_table
+from parw2v.sampling import noise_table, thresholds
 from parw2v.windows import BLOCK, RUN_BLOCKS, Layout
 
 NOISE = 16
 """Noise words of a group in these tests."""
 
 RUNS = 5
-"""Runs in a batch, unless a test says otherwise: odd, so that noise stretches and blocks do not come out even."""
+"""Runs in a batch, unless a test says otherwise: odd, so that groups of noise and blocks do not come out even."""
 
 TABLE = NOISE * 12 * 50
 """Entries of the noise table: parts of equal size for all groups here."""
@@ -82,7 +82,7 @@ def batches_of(tokens, layout, seed=1, *, keep=None, counts=None, skipgram=True,
     return make_batches(
         tokens,
         np.random.default_rng(seed),
-        keep=np.ones(len(counts), np.float32) if keep is None else np.asarray(keep, np.float32),
+        keep=thresholds(np.ones(len(counts)) if keep is None else np.asarray(keep)),
         noise_table=noise_table(counts, TABLE),
         layout=layout,
         n_noise=NOISE,
@@ -112,13 +112,13 @@ def places_of(layout, skipgram):
     """(inputs, noise, targets, neighbours): where in a batch's rows they are.
 
     Neighbours are (n_blocks, M), those of each block of centres; -1 for what is not in the batch. Noise is given by
-    stretch, (n_blocks + 1, N/2), for skip-gram and by group, (S, N), for CBOW.
+    twins, (n_blocks / 2, N), for skip-gram and by group, (S, N), for CBOW.
     """
     B, R, n = layout.block, layout.radius, layout.n_centres
     inputs = np.arange(n)
     if skipgram:
-        outputs = n + np.arange(layout.n_blocks * (NOISE // 2 + B) + NOISE // 2)
-        noise = np.stack([outputs[k * (NOISE // 2 + B) :][: NOISE // 2] for k in range(layout.n_blocks + 1)])
+        outputs = (n + np.arange(layout.n_blocks // 2 * (2 * B + NOISE))).reshape(layout.n_blocks // 2, -1)
+        noise = outputs[:, B : B + NOISE]
         targets = np.setdiff1d(outputs, noise)
     else:
         noise = (n + np.arange(layout.runs * NOISE)).reshape(layout.runs, NOISE)
@@ -145,13 +145,14 @@ def decode(batches, layout, skipgram=True):
         if skipgram:
             assert batch.reach == R
             assert left.shape == (len(batch.cut), B, B + 2 * R + NOISE)
-            before, noise_before, own, noise_behind, behind = np.split(
-                left, np.cumsum([R, NOISE // 2, B, NOISE // 2]), axis=2
+            share = np.repeat(batch.contexts / whole[batch.cut].sum(axis=2, keepdims=True), NOISE, axis=2)
+            starts = [R if block % 2 else R + B for block in batch.cut.tolist()]
+            for k, start in enumerate(starts):
+                np.testing.assert_allclose(left[k, :, start : start + NOISE], share[k], **EXACT)
+            left = np.array(
+                [np.delete(one, range(start, start + NOISE), 1) for one, start in zip(left, starts, strict=True)]
             )
-            share = batch.contexts / whole[batch.cut].sum(axis=2, keepdims=True)
-            for of_noise in (noise_before, noise_behind):
-                np.testing.assert_allclose(of_noise, np.repeat(share, NOISE // 2, axis=2), **EXACT)
-            left = np.concatenate([before, own, behind], axis=2)
+            left = left.reshape(len(batch.cut), B, B + 2 * R)
         else:
             assert 1 <= batch.reach <= R
             assert left.shape == (len(batch.cut), B, B + 2 * R)
@@ -401,7 +402,7 @@ def test_reaches_are_uniform(radius):
 
 
 def noise_drawn(counts, n_batches, *, runs=RUNS, skipgram=True):
-    """Noise words of a block, (n_batches, n_blocks + 1, N/2) for skip-gram and (n_batches, S, N) for CBOW."""
+    """Noise words of a block, (n_batches, n_blocks / 2, N) for skip-gram and (n_batches, S, N) for CBOW."""
     layout = Layout(5, runs)
     n = n_batches * layout.n_centres
     batches = batches_of(block_of([n], [0] * n), layout, counts=np.asarray(counts), skipgram=skipgram)
@@ -415,9 +416,9 @@ def n_groups(runs, skipgram=True):
 
 
 def groups_drawn(counts, n_batches, *, runs=RUNS, skipgram=True):
-    """(n_batches, groups, N) noise words, ascending in a group; two stretches are a group of skip-gram's."""
-    noise, groups = noise_drawn(counts, n_batches, runs=runs, skipgram=skipgram), n_groups(runs, skipgram)
-    return np.sort(noise[:, : 2 * groups if skipgram else groups].reshape(n_batches, groups, NOISE), axis=2)
+    """(n_batches, groups, N) noise words, ascending in a group."""
+    noise = noise_drawn(counts, n_batches, runs=runs, skipgram=skipgram)
+    return np.sort(noise[:, : n_groups(runs, skipgram)], axis=2)
 
 
 TEN_EACH = np.full(10 * NOISE, 5)
@@ -479,32 +480,15 @@ def test_parts_go_round_from_a_random_one(skipgram):
 
 
 @any_runs
-def test_the_noise_around_a_block_is_one_of_each_stratum(runs):
-    """What a block is compared with, N/2 words before it and N/2 behind it, is as good as a group's."""
-    noise = noise_drawn(TEN_EACH, 100, runs=runs)
-    around = np.sort(np.concatenate([noise[:, :-1], noise[:, 1:]], axis=2), axis=2)
-    assert around.shape == (100, runs * RUN_BLOCKS, NOISE)
-    assert (around // 10 == np.arange(NOISE)).all()
-
-
-@any_runs
-def test_a_stretch_is_of_every_other_stratum(runs):
-    """So none is of frequent words only, or of rare ones."""
-    noise = np.sort(noise_drawn(TEN_EACH, 100, runs=runs), axis=2)
-    for k in range(noise.shape[1]):
-        assert (noise[:, k] // 10 == np.arange(k % 2, NOISE, 2)).all()
-
-
-@any_runs
-def test_stretches_of_noise_are_used_in_turn(runs):
-    """Two for a group, of different words; the first comes again when all have been used."""
+def test_groups_of_noise_are_used_in_turn(runs):
+    """All of different words; the first comes again when all have been used."""
     groups = n_groups(runs)
     noise = noise_drawn(np.full(4 * groups * NOISE, 5), 100, runs=runs)
-    n_stretches = noise.shape[1]
-    assert n_stretches == runs * RUN_BLOCKS + 1
-    assert (noise == noise[:, np.arange(n_stretches) % (2 * groups)]).all()
+    n_twins = noise.shape[1]
+    assert n_twins == runs * RUN_BLOCKS // 2
+    assert (noise == noise[:, np.arange(n_twins) % groups]).all()
     for words in noise:
-        assert len(np.unique(words[: 2 * groups])) == groups * NOISE
+        assert len(np.unique(words[:groups])) == groups * NOISE
 
 
 def assert_uncorrelated(draws):
@@ -518,16 +502,6 @@ def test_noise_words_of_one_group_are_independent(skipgram):
     noise = groups_drawn(TEN_EACH, 2000, skipgram=skipgram) % 10
     for group in range(n_groups(RUNS, skipgram)):
         assert_uncorrelated(noise[:, group])
-
-
-def test_noise_words_around_a_block_are_independent_and_drawn_alike():
-    """Those of a block between two groups' stretches, too."""
-    noise = noise_drawn(TEN_EACH, 2000)
-    for block in range(2 * n_groups(RUNS)):
-        around = np.sort(noise[:, [block, block + 1]].reshape(2000, NOISE), axis=1) % 10
-        assert_uncorrelated(around)
-        for drawn in around.T:
-            assert_frequencies(np.bincount(drawn, minlength=10), [0.1] * 10)
 
 
 @both
@@ -681,7 +655,7 @@ def test_damping_of_nothing(n, workers):
 def test_scales_belong_to_their_rows(workers, skipgram):
     """Of a word, the input row and the output row have one factor, whichever of a batch's places they are at.
 
-    It counts the centre words and the words drawn as noise, each draw once, however often its stretch is used.
+    It counts the centre words and the words drawn as noise, each draw once, however often its group is used.
     """
     layout = Layout(5, RUNS)
     n = 20 * layout.n_centres
@@ -690,7 +664,7 @@ def test_scales_belong_to_their_rows(workers, skipgram):
         block_of([100] * (n // 100), ids), layout, workers=workers, counts=np.arange(30, 0, -1), skipgram=skipgram
     )
     inputs, noise, _, _ = places_of(layout, skipgram)
-    draws = noise[: 2 * n_groups(RUNS) if skipgram else RUNS].ravel()
+    draws = noise[: n_groups(RUNS, skipgram)].ravel()
     counted = batches.rows[:, np.concatenate([inputs, draws])] // 2
     exact = exact_damping(counted, workers)
     factors = np.empty_like(exact, shape=batches.rows.shape)

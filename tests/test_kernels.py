@@ -13,7 +13,7 @@ from parw2v.kernels import rows as rows_module
 from parw2v.kernels.losses import descend, logistic_loss
 from parw2v.kernels.noise import MOST_NOISE, noise_rate
 from parw2v.kernels.rows import add_rows, add_rows_public, blocks_of, gather
-from parw2v.sampling import noise_table
+from parw2v.sampling import noise_table, thresholds
 from parw2v.windows import RUN_BLOCKS, Layout
 
 V, K = 40, 4
@@ -47,20 +47,19 @@ def sigmoid(x):
 
 def target_place(objective, layout, i):
     """Where in a batch's rows the row of W_out of word i stands."""
-    n, half = layout.n_centres, KERNELS[objective].n_noise // 2
-    if objective == "skipgram":
-        return n + i + half * (i // layout.block + 1)
-    return n + KERNELS[objective].n_noise * layout.runs + i
+    n, n_noise = layout.n_centres, KERNELS[objective].n_noise
+    if objective == "skipgram":  # behind the noise of all twins before it, and of its own if it is in the second
+        return n + i + n_noise * ((i // layout.block + 1) // 2)
+    return n + n_noise * layout.runs + i
 
 
 def noise_places(objective, layout, i):
     """Where the rows of the N noise words of centre i stand."""
     n, n_noise = layout.n_centres, KERNELS[objective].n_noise
     if objective == "skipgram":
-        before = n + i // layout.block * (layout.block + n_noise // 2)
-        behind = before + n_noise // 2 + layout.block
-        return [*range(before, before + n_noise // 2), *range(behind, behind + n_noise // 2)]
-    start = n + i % layout.runs * n_noise
+        start = n + layout.block + i // (2 * layout.block) * (2 * layout.block + n_noise)
+    else:
+        start = n + i % layout.runs * n_noise
     return range(start, start + n_noise)
 
 
@@ -76,8 +75,8 @@ class Case:
         self.W = rng.normal(0, scale, (2 * V, dimensions)).astype(np.float32)
         self.n_noise = KERNELS[objective].n_noise
         self.text = rng.integers(0, n_words, layout.n_centres)
-        stretches = (layout.n_blocks + 1, self.n_noise // 2) if objective == "skipgram" else (runs, self.n_noise)
-        self.noise = rng.integers(0, n_words, stretches)
+        groups = layout.n_blocks // 2 if objective == "skipgram" else runs
+        self.noise = rng.integers(0, n_words, (groups, self.n_noise))
         self.cut = list(cut)
         self.near = self.windows(rng)
         self.scale = rng.uniform(0.3, 1, self.rows.shape).astype(np.float32)
@@ -100,10 +99,9 @@ class Case:
     def rows(self):
         """Row 2v is that of word v in W_in, row 2v + 1 in W_out."""
         if self.objective == "skipgram":
-            blocks = self.text.reshape(self.layout.n_blocks, -1)
-            outputs = [self.noise[0]]
-            for block, noise in zip(blocks, self.noise[1:], strict=True):
-                outputs += [block, noise]
+            outputs = []
+            for (one, other), noise in zip(self.text.reshape(len(self.noise), 2, -1), self.noise, strict=True):
+                outputs += [one, noise, other]
         else:
             outputs = [self.noise.ravel(), self.text]
         return np.concatenate([2 * self.text, 2 * np.concatenate(outputs) + 1]).astype(np.intp)
@@ -121,9 +119,13 @@ class Case:
                 contexts[k, b] = sum(self.weight(i, j) for j in self.window(i))
         if self.objective == "skipgram":
             share = contexts / self.weights[self.cut].sum(axis=2, keepdims=True)
-            share = np.repeat(share, self.n_noise // 2, axis=2)
-            before, own, behind = left[:, :, :radius], left[:, :, radius:-radius], left[:, :, -radius:]
-            left = np.concatenate([before, share, own, share, behind], axis=2)
+            share = np.repeat(share, self.n_noise, axis=2)
+            starts = [radius if number % 2 else radius + block for number in self.cut]
+            stretches = [
+                np.insert(one, [start] * self.n_noise, of_noise, axis=1)
+                for one, of_noise, start in zip(left, share, starts, strict=True)
+            ]
+            left = np.array(stretches, np.float32).reshape(len(self.cut), block, block + 2 * radius + self.n_noise)
         return Batch(self.rows, self.scale, self.reach, np.array(self.cut, np.intp), left, contexts)
 
     def window(self, i):
@@ -247,9 +249,8 @@ def test_shapes_have_blocks_longer_than_usual():
     assert len({Layout(radius, runs).block for runs, _, radius, _ in SHAPES}) > 1
 
 
-def test_noise_words_divide_into_two_stretches():
-    """Else there would be fewer than stated around a block."""
-    assert KERNELS["skipgram"].n_noise % 2 == 0
+def test_every_block_of_a_run_has_a_twin():
+    assert RUN_BLOCKS % 2 == 0
 
 
 @both
@@ -355,7 +356,7 @@ def test_batches_fit_the_kernel(objective, negatives, radius):
     batches = make_batches(
         tokens,
         rng,
-        keep=np.ones(V, np.float32),
+        keep=thresholds(np.ones(V, np.float32)),
         noise_table=noise_table(np.minimum(np.arange(V), 1), 1000),
         layout=layout,
         n_noise=n_noise,
@@ -541,14 +542,14 @@ def enough(objective, radius=5, negatives=5, lr=0.025):
 
 
 def test_noise_of_skipgram_is_used_as_often_as_is_safe():
-    """Weight of a word's pairs times the rate, 20 centres of 6 pairs, K / N each: .94 a use at the default rate."""
+    """Weight of a word's pairs times the rate, 16 centres of 6 pairs, K / N each: 1 a use at the default rate."""
 
     def uses(**changed):
         given = {"radius": 5, "negatives": 5, "lr": 0.025} | changed
         layout, n_noise = Layout.of_batch(given["radius"], 500), enough("skipgram", **given)
         W = np.zeros((2, 1), np.float32)
         kernel = KERNELS["skipgram"](W, layout=layout, negatives=given["negatives"], n_noise=n_noise)
-        return (layout.n_blocks + 1) / (2 * kernel.noise_groups(given["lr"]))
+        return layout.n_blocks / (2 * kernel.noise_groups(given["lr"]))
 
     assert 1.9 < uses() <= 2
     assert 3.9 < uses(lr=0.0125) <= 5
@@ -561,9 +562,9 @@ def test_noise_of_skipgram_is_used_as_often_as_is_safe():
 
 
 def test_there_is_more_noise_where_each_word_would_weigh_too_much():
-    assert [enough("skipgram", negatives=K) for K in (0, 5, 10, 20, 40)] == [14, 14, 24, 48, 96]
-    assert [enough("skipgram", radius=R) for R in (2, 5, 10, 20, 50)] == [14, 14, 22, 42, 256]
-    assert [enough("skipgram", lr=lr) for lr in (0.01, 0.029, 0.05, 0.1)] == [14, 14, 24, 48]
+    assert [enough("skipgram", negatives=K) for K in (0, 5, 10, 20, 40)] == [12, 12, 24, 48, 96]
+    assert [enough("skipgram", radius=R) for R in (2, 5, 10, 20, 50)] == [12, 12, 22, 42, 256]
+    assert [enough("skipgram", lr=lr) for lr in (0.01, 0.029, 0.05, 0.1)] == [12, 14, 24, 48]
     assert [enough("cbow", negatives=K, lr=0.05) for K in (0, 5, 8, 10, 20)] == [8, 10, 16, 20, 40]
     assert [enough("cbow", lr=lr) for lr in (0.025, 0.05, 0.1)] == [8, 10, 20]
     assert enough("cbow", radius=20, lr=0.05) == 10
@@ -571,7 +572,7 @@ def test_there_is_more_noise_where_each_word_would_weigh_too_much():
 
 
 def test_nodes_of_a_cluster_have_more_noise_but_not_in_proportion():
-    assert [enough("skipgram", lr=noise_rate(0.025, boost)) for boost in (1, 1.2, 2, 4)] == [14, 14, 16, 32]
+    assert [enough("skipgram", lr=noise_rate(0.025, boost)) for boost in (1, 1.2, 2, 4)] == [12, 12, 16, 32]
     assert [enough("cbow", lr=noise_rate(0.05, boost)) for boost in (1, 2, 4)] == [10, 14, 28]
 
 

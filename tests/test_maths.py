@@ -189,9 +189,8 @@ def test_bounds_on_what_a_row_is_moved(radius, negatives):
         assert pull <= skipgram.safe_pull * 1.001
         assert push <= skipgram.safe_push * 1.001
         assert lr * negatives / cbow.n_noise <= cbow.safe_pull * 1.001
-        stretches = 2 * skipgram.noise_groups(lr)
         uses = max(math.floor(skipgram.safe_push / push * 1.001), 1)
-        assert math.ceil((skipgram.layout.n_blocks + 1) / stretches) <= uses
+        assert math.ceil(skipgram.layout.n_twins / skipgram.noise_groups(lr)) <= uses
         assert cbow.noise_groups(lr) == cbow.layout.runs
 
 

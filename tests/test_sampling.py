@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from parw2v.errors import SettingsError
-from parw2v.sampling import NOISE_TABLE_SIZE, keep_probabilities, noise_table
+from parw2v.sampling import NOISE_TABLE_SIZE, keep_probabilities, noise_table, thresholds
 
 ZIPF = (1e7 / np.arange(1, 30_001)).astype(np.int64)
 VOCABULARIES = {
@@ -37,6 +37,14 @@ def test_sample_zero_keeps_all_and_rules_are_checked():
     assert keep_probabilities(ZIPF, 0, "word2vec").min() == 1
     with pytest.raises(SettingsError, match="sample_rule is 'gensim'"):
         keep_probabilities(ZIPF, 1e-3, "gensim")
+
+
+def test_thresholds_are_probabilities_of_sixteen_bits():
+    keep = np.array([1, 0.5, 0.25, 1 / 65536, 0.3, 1e-9], np.float32)
+    limits = thresholds(keep)
+    assert limits.dtype == np.uint16
+    kept = [np.count_nonzero(np.arange(65536) <= limit) for limit in limits.tolist()]
+    assert kept == [65536, 32768, 16384, 1, 19661, 1]
 
 
 @pytest.mark.parametrize("name", VOCABULARIES)

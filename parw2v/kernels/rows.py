@@ -40,6 +40,15 @@ def blocks_of(rows: FloatArray, n: int, height: int, apart: int) -> FloatArray:
     return np.lib.stride_tricks.as_strided(rows, (n, height, rows.shape[1]), (apart * row, row, number))
 
 
+def twins_of(rows: FloatArray, n: int, height: int, apart: int, period: int) -> FloatArray:
+    """(n, 2, height, D): blocks two by two, `apart` rows between twins, `period` from one pair to the next; a view."""
+    row, number = rows.strides
+    assert (n - 1) * period + apart + height <= len(rows)
+    return np.lib.stride_tricks.as_strided(
+        rows, (n, 2, height, rows.shape[1]), (period * row, apart * row, row, number)
+    )
+
+
 def add_rows_public(W: FloatArray, rows: IndexArray, scale: FloatArray, G: FloatArray) -> None:
     """`add_rows` in public terms, at about five times the cost."""
     unique, place = np.unique(rows, return_inverse=True)
