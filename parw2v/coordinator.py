@@ -12,7 +12,7 @@ import math
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -273,17 +273,14 @@ class Coordinator:
             epoch=dataclasses.replace(self.epochs.get(self.ledger.issued // self.ledger.n_blocks, Tally())),
             stretch=dataclasses.replace(self.state.stretch),
         )
-        copy = self.crew.vectors(self.spare)
         self.saving_words = state.raw_words
-        self.saving = self.writer.submit(
-            self._write, self.run.checkpoint_dir, self.run.model.with_vectors(*copy), state
-        )
+        self.saving = self.writer.submit(self._write, self.run.checkpoint_dir, self.crew.snapshot(self.spare), state)
         yield from self._saved(wait=self.run.stop.is_set())
 
-    def _write(self, directory: Path, model: Word2Vec, state: RunState) -> Path:
+    def _write(self, directory: Path, vectors: Callable[[], Matrices], state: RunState) -> Path:
         """In the writer's thread."""
         try:
-            return save_checkpoint(directory, model, state)
+            return save_checkpoint(directory, self.run.model.with_vectors(*vectors()), state)
         finally:
             self.checkpoint_seconds = time.perf_counter() - self.last_checkpoint
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,6 +91,7 @@ class AnyCrew(Protocol):
     def submit(self, worker: int, task: BlockTask) -> None: ...
     def wait(self, timeout: float) -> Sequence[Ready | Result | Death | Joined]: ...
     def vectors(self, into: Matrices | None = None) -> Matrices: ...
+    def snapshot(self, into: Matrices | None = None) -> Callable[[], Matrices]: ...
     def is_finite(self) -> bool: ...
 
 
@@ -217,6 +218,11 @@ class Crew:
     def vectors(self, into: Matrices | None = None) -> Matrices:
         """Copies of W_in and W_out as they are now, (V, D) float32 each; in the memory of `into`, where it is given."""
         return split(self.W, into)
+
+    def snapshot(self, into: Matrices | None = None) -> Callable[[], Matrices]:
+        """`vectors` of now, for any thread to fetch later."""
+        copies = self.vectors(into)
+        return lambda: copies
 
     def is_finite(self) -> bool:
         """Whether all parameters are."""

@@ -16,7 +16,16 @@ from parw2v.cluster.driver import ClusterCrew
 from parw2v.cluster.settings import Cluster
 from parw2v.errors import SettingsError, WorkerError
 from parw2v.evaluation import builtin_analogies, evaluate_analogies
-from parw2v.progress import CheckpointSaved, EpochEnd, Finished, NodeJoined, Started, Stopped, WorkerReplaced
+from parw2v.progress import (
+    CheckpointFailed,
+    CheckpointSaved,
+    EpochEnd,
+    Finished,
+    NodeJoined,
+    Started,
+    Stopped,
+    WorkerReplaced,
+)
 
 ray = pytest.importorskip("ray")
 from ray.cluster_utils import Cluster as RayCluster  # noqa: E402
@@ -220,6 +229,60 @@ def test_what_was_told_is_not_told_again_for_a_checkpoint(sample, cluster, tmp_p
     assert of_kind(CheckpointSaved, reports)
     assert {tell for known, tell in orders if known} == {0}
     assert len(sample[0]) in {tell for known, tell in orders if not known}
+
+
+def fetched_later(monkeypatch, first):
+    """Has the writer of checkpoints call `first(crew)` before it fetches the first vectors, and wait for three more rounds.
+
+    Returns a list, to which the vectors are added as all nodes had them when they were asked for, and as they came.
+    """
+    seen, snapshot, fetched = [], ClusterCrew.snapshot, ClusterCrew._fetched
+
+    def note(crew, into=None):
+        if not seen:
+            seen.append(crew.vectors())
+            crew.rounds_before = crew._number
+        return snapshot(crew, into)
+
+    def wait(crew, copy, into):
+        if len(seen) != 1:
+            return fetched(crew, copy, into)
+        seen.append(None)
+        until(lambda: crew._number > crew.rounds_before + 2)
+        first(crew)
+        seen[1] = [one.copy() for one in fetched(crew, copy, into)]
+        return seen[1]
+
+    monkeypatch.setattr(ClusterCrew, "snapshot", note)
+    monkeypatch.setattr(ClusterCrew, "_fetched", wait)
+    return seen
+
+
+def test_a_checkpoint_is_what_all_had_while_training_goes_on(sample, cluster, tmp_path, monkeypatch):
+    for _ in range(2):
+        cluster.add_node(num_cpus=1)
+    seen = fetched_later(monkeypatch, lambda crew: None)
+    trainer = trainer_of(sample, cluster, 2, tmp_path, epochs=60)
+    assert of_kind(CheckpointSaved, trainer.reports())
+    (W_in, W_out), (W_in_fetched, W_out_fetched) = seen
+    assert np.array_equal(W_in, W_in_fetched)
+    assert np.array_equal(W_out, W_out_fetched)
+    assert not np.allclose(W_in, trainer.model.W_in, atol=0.01)
+
+
+def test_a_checkpoint_whose_node_is_lost_fails_and_training_goes_on(sample, cluster, tmp_path, monkeypatch):
+    nodes = {node.node_id: node for node in (cluster.add_node(num_cpus=1) for _ in range(2))}
+
+    def lose(crew):
+        cluster.remove_node(nodes[next(iter(crew._team)).node_id], allow_graceful=False)
+
+    fetched_later(monkeypatch, lose)
+    trainer = trainer_of(sample, cluster, 2, tmp_path, epochs=60)
+    reports = list(trainer.reports())
+    [failed] = of_kind(CheckpointFailed, reports)
+    assert "was lost while its vectors were fetched" in failed.reason
+    assert of_kind(WorkerReplaced, reports)
+    assert reports[-1].blocks == trainer.plan.n_blocks * 60
 
 
 def test_the_command_line(python, cluster, small_text):

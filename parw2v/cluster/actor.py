@@ -56,8 +56,13 @@ class NodeActor:
     def state(self) -> FloatArray:
         return self.node.state()
 
-    def vectors(self) -> FloatArray:
-        return self.node.vectors(self.spare)
+    def copy(self) -> None:
+        """Copy the vectors as they are now."""
+        self.node.vectors(self.spare)
+
+    def copied(self) -> tuple[FloatArray, None]:
+        """What was copied, (2V, D) float32, and nothing, by which to know that it was sent; to be called beside training."""
+        return self.spare, None
 
     def is_finite(self) -> bool:
         return self.node.crew.is_finite()

@@ -14,9 +14,10 @@ from __future__ import annotations
 import contextlib
 import itertools
 import time
+from collections.abc import Callable
 from functools import partial
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from parw2v.arraytypes import FloatArray, TokenArray
 from parw2v.cluster.access import as_ours, connect, imported_ray
@@ -37,6 +38,8 @@ from parw2v.worker import BlockTask
 
 WHOLE = 2
 """So many nodes tell their changes in one piece, and each combines them: as many bytes as by ranges, and fewer calls."""
+
+Answered = TypeVar("Answered")
 
 _START_SECONDS = 300.0
 """For the first nodes to appear and start; Ray may have to copy an environment to them."""
@@ -66,6 +69,8 @@ class ClusterCrew:
         self._combined: Combined | None = None
         self._settled = 0
         """The round after which all nodes agreed last."""
+        self._sent: Any = None
+        """A sign that the vectors which a node copied last are in the object store."""
         self._connected = False
         self.estimate = Estimate(0, W_in.nbytes + W_out.nbytes, 0)
 
@@ -184,18 +189,39 @@ class ClusterCrew:
 
     def vectors(self, into: Matrices | None = None) -> Matrices:
         """Copies of W_in and W_out, (V, D) float32 each: what all agree on if no block is out, else one node's."""
-        return split(self._of_any_node("vectors"), into)
+        return self._of_any_node(lambda actor: split(self._ray.get(self._copy_of(actor)), into))
+
+    def snapshot(self, into: Matrices | None = None) -> Callable[[], Matrices]:
+        """`vectors` of now, which stay on a node until they are fetched; from any thread, while training goes on.
+
+        Fetching them raises WorkerError if that node was lost.
+        """
+        return partial(self._fetched, self._of_any_node(self._copy_of), into)
+
+    def _copy_of(self, actor: Any) -> Any:
+        """What will be a copy of a node's vectors; none is asked for before the last one was sent."""
+        if self._sent is not None:
+            self._ray.wait([self._sent])
+        self._ray.get(actor.copy.remote())
+        copy, self._sent = actor.copied.options(concurrency_group=BESIDE, num_returns=2).remote()
+        return copy
+
+    def _fetched(self, copy: Any, into: Matrices | None) -> Matrices:
+        try:
+            return split(self._ray.get(copy), into)
+        except self._ray.exceptions.RayError as error:
+            raise WorkerError(f"a node was lost while its vectors were fetched ({type(error).__name__})") from error
 
     def is_finite(self) -> bool:
-        return bool(self._of_any_node("is_finite"))
+        return bool(self._of_any_node(lambda actor: self._ray.get(actor.is_finite.remote())))
 
-    def _of_any_node(self, method: str) -> Any:
-        """What a node returns; all agree on all rows, if no block is out."""
+    def _of_any_node(self, ask: Callable[[Any], Answered]) -> Answered:
+        """What is found out from a node, given its actor; all agree on all rows, if no block is out."""
         if not self._team.has_blocks and (self._has_others or self._held()):
             self._settle()
         for member in self._team:
             try:
-                return self._ray.get(getattr(member.actor, method).remote())
+                return ask(member.actor)
             except self._ray.exceptions.RayActorError as error:
                 self._lose(member, f"was lost ({type(error).__name__})")
         raise WorkerError("no node is left; start some, and go on with --resume")
