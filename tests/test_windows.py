@@ -165,25 +165,28 @@ def test_a_centre_counts_on_average_as_in_a_text_that_is_not_cut(radius):
 # ---------------------------------------------------------------------------------------------------- stretches
 
 
-@pytest.mark.parametrize("n_noise", [2, 4, 16])
+@pytest.mark.parametrize("n_noise", [2, 5, 16])
 @pytest.mark.parametrize("radius", [1, 3, 12])
 def test_stretches_are_in_the_order_of_the_outputs(radius, n_noise):
-    layout = Layout(radius, 1)
-    B, half, k = layout.block, n_noise // 2, 3
+    """Noise is between a block and its twin: behind the first, before the second."""
+    layout, blocks = Layout(radius, 1), np.array([0, 3, 4])
+    B, k = layout.block, len(blocks)
     contexts = np.arange(1, k * B * layout.n_neighbours + 1).reshape(k, B, -1)
     noise = -np.arange(1, k * B + 1).reshape(k, B, 1)
-    stretches = layout.stretches(contexts.astype(np.float32), noise.astype(np.float32), n_noise)
+    stretches = layout.stretches(contexts.astype(np.float32), noise.astype(np.float32), n_noise, blocks)
     assert stretches.dtype == np.float32
     assert stretches.shape == (k, B, B + 2 * radius + n_noise)
-    for i in range(k):
+    for i, number in enumerate(blocks.tolist()):
         for b in range(B):
             words = contexts[i, b].tolist()
-            between = noise[i, b].tolist() * half
+            between = noise[i, b].tolist() * n_noise
             before, own, behind = words[:radius], words[radius : radius + B], words[radius + B :]
-            assert stretches[i, b].tolist() == before + between + own + between + behind
+            own = between + own if number % 2 else own + between
+            assert stretches[i, b].tolist() == before + own + behind
 
 
 def test_stretches_of_no_blocks():
     layout = Layout(4, 2)
     contexts = np.zeros((0, layout.block, layout.n_neighbours), np.float32)
-    assert layout.stretches(contexts, contexts[:, :, :1], 6).shape == (0, layout.block, layout.n_neighbours + 6)
+    none = np.zeros(0, np.intp)
+    assert layout.stretches(contexts, contexts[:, :, :1], 6, none).shape == (0, layout.block, layout.n_neighbours + 6)
