@@ -13,7 +13,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -300,9 +300,11 @@ class Coordinator:
                 raise error
 
     def _take_over(self) -> None:
-        """Give the model the vectors as they are now."""
+        """Give the model the vectors as they are now; those of a checkpoint under way are fetched before the crew goes."""
+        if self.saving:
+            wait([self.saving])
         model = self.run.model
-        model.W_in, model.W_out = self.crew.vectors(None if self.saving else self.spare)
+        model.W_in, model.W_out = self.crew.vectors(self.spare)
         model.forget_units()
         model.settings = self.state.identity
 

@@ -18,6 +18,7 @@ from conftest import runs, segments_of, until, workers_of
 from parw2v import Trainer, TrainSettings, Vocabulary, Word2Vec
 from parw2v.checkpoint import KEEP, save_checkpoint
 from parw2v.corpus import Corpus
+from parw2v.crew import Crew
 from parw2v.errors import CorpusError, DivergedError, ModelError, Parw2vError, SettingsError, WorkerError
 from parw2v.evaluation import builtin_analogies, evaluate_analogies
 from parw2v.progress import (
@@ -718,6 +719,32 @@ def test_closing_the_reports_ends_the_run(small):
     assert not segments_of([os.getpid()])
     assert not np.array_equal(trainer.model.W_in, before)
     assert trainer.model.settings["epochs"] == 1000
+
+
+def test_closing_the_reports_waits_for_a_checkpoint_to_be_fetched(small, tmp_path, monkeypatch):
+    """On a cluster its vectors may be on their way still, from a crew that would be gone."""
+    asked, events, leave = threading.Event(), [], Crew.__exit__
+
+    def snapshot(crew, into=None):
+        def fetch():
+            asked.set()
+            time.sleep(0.5)
+            events.append("fetched")
+            return crew.vectors(into)
+
+        return fetch
+
+    def note(crew, *error):
+        events.append("left")
+        leave(crew, *error)
+
+    monkeypatch.setattr(Crew, "snapshot", snapshot)
+    monkeypatch.setattr(Crew, "__exit__", note)
+    trainer = trainer_of(small, tmp_path / "c", epochs=1000)
+    with closing(trainer.reports()) as reports:
+        until(lambda: next(reports) and asked.is_set())
+    assert events == ["fetched", "left"]
+    trainer_of(small, tmp_path / "c", epochs=1000, resume=True)  # it is there, and whole
 
 
 def test_train_raises_keyboard_interrupt_when_stopped(small):
