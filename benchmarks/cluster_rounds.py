@@ -19,6 +19,7 @@ from parw2v.corpus import MAX_BLOCK_WORDS
 from parw2v.kernels import SkipGram
 from parw2v.kernels.noise import noise_rate
 from parw2v.windows import Layout
+from parw2v.worker import MEASURE_EVERY
 
 BURN_IN, COUNTED = 32, 32
 """Rounds that are played before any is counted; then so many at least, whole cycles of the schedule."""
@@ -30,6 +31,9 @@ INLINE_BYTES = 100 * 1024
 """What Ray returns of smaller arrays goes to the caller, here the driver, and with its next call to whoever needs it."""
 
 ROW_BYTES_OF_100 = 100 * BYTES_A_NUMBER
+
+KEPT_SHARE = 0.75
+"""Of the raw words, those that subsampling leaves, at the usual settings."""
 
 LEARNING_RATE = 0.025
 """Of skip-gram, at the start: it decides from how many nodes on changes are combined by agreement."""
@@ -45,6 +49,13 @@ class Costs:
         Raw words of one worker alone, D = 100.
     together, apart : float
         Speed of each of several workers on one matrix, and of several nodes of one worker on one machine, beside one alone.
+    crowded : float
+        Speed of all workers of a machine together where they are more than its cores, beside as many workers as cores.
+    cold_ms : float
+        What a worker loses to caches that hold other things, each time that it goes on after it had to wait.
+    ray_cores, head_cores : float
+        Cores that Ray takes for itself, whatever is trained: for each node, and for its head, where that is on the same
+        machine.
     noise_word : float
         Time of a worker for each noise word beyond those of a machine alone, as a share of all its time.
     tell_ns, take_ns : float
@@ -55,8 +66,12 @@ class Costs:
         Core time of Ray for such a row at either end of a link.
     call_ms, ref_ms : float
         The driver's time for a call and its answer, and for each array that goes along or comes back.
+    called_ms : float
+        Core time of a node, and of Ray on it, for a call, whatever it is.
     array_ms : float
         Core time of a node and of Ray on it, for each array that it stores or fetches, whatever its size.
+    fetch_ms : float
+        Until what a node fetches from another begins to come; no core has to do with it.
     latency_ms : float
         From the driver to a node.
     look_ms : float
@@ -72,7 +87,11 @@ class Costs:
     words_per_second: float = 2.3e6
     together: float = 0.853
     apart: float = 0.955
-    noise_word: float = 0.0195
+    crowded: float = 0.95
+    cold_ms: float = 4.0
+    ray_cores: float = 0.01
+    head_cores: float = 0.01
+    noise_word: float = 0.0277
     tell_ns: float = 200.0
     take_ns: float = 150.0
     combine_ns: float = 60.0
@@ -80,7 +99,9 @@ class Costs:
     wire_ns: float = 200.0
     call_ms: float = 0.3
     ref_ms: float = 0.05
+    called_ms: float = 3.0
     array_ms: float = 2.0
+    fetch_ms: float = 2.5
     latency_ms: float = 0.3
     look_ms: float = 10.0
     link_share: float = 0.8
@@ -89,7 +110,7 @@ class Costs:
 
     def free_sync(self) -> Costs:
         """The same machines where rounds cost nothing."""
-        free = {one.name: 0.0 for one in fields(self) if one.name.endswith(("_ns", "_ms"))}
+        free = {one.name: 0.0 for one in fields(self) if one.name.endswith(("_ns", "_ms", "_cores"))}
         return replace(
             self, **free, noise_word=0.0, store_bytes_per_second=math.inf, loopback_bytes_per_second=math.inf
         )
@@ -175,44 +196,74 @@ def sent_bytes(told: float, nodes: int) -> float:
     return 2 * told * (nodes - 1) / nodes
 
 
+def words_a_report() -> float:
+    """Raw words that a worker trains before it tells of them, and looks whether it is to wait."""
+    return MEASURE_EVERY * Layout.of_batch(5, BATCH_SIZE).n_centres / KEPT_SHARE
+
+
 # ------------------------------------------------------------------------------------------------ the rounds
 
 
 class Trainers:
-    """The workers of one node: they train as long as there are blocks, and as long as they are not to wait."""
+    """The workers of one node: they train as long as there are blocks, and as long as they are not to wait.
 
-    def __init__(self, cores: Shared, workers: int, words_a_core_second: float) -> None:
+    Of what they have trained, half a report of each is not known of yet (`late`); as much more they train when they are
+    told to wait.
+    """
+
+    def __init__(self, cores: Shared, workers: int, words_a_core_second: float, cold_seconds: float) -> None:
         self.cores, self.workers, self.speed = cores, workers, words_a_core_second
+        self.late = workers * words_a_report() / 2
+        self.cold_seconds = workers * cold_seconds
         self.trained, self.supply = 0.0, 0.0
+        self._lost = 0.0
+        """Seconds of cores that caches will cost before any word is trained."""
         self._target, self._reached = math.inf, None
-        self.waits = False
+        self._until = math.inf
         self._job: Job | None = None
         self._asked = 0.0
-
-    def _words(self, seconds: float) -> float:
-        return seconds * self.speed
 
     def settle(self) -> float:
         """Raw words trained up to now."""
         if self._job is not None:
             left = self.cores.stop(self._job)
-            self.trained += self._words(self._asked - max(left, 0.0))
-            self._job = None
+            self._note(self._asked - max(left, 0.0))
         return self.trained
+
+    def counted(self) -> float:
+        """Those that are known of."""
+        late = self.late if self._job is not None else 0.0
+        self.go_on()
+        return max(self.trained - late, 0.0)
+
+    def _note(self, seconds: float) -> None:
+        """Enter what was done in so many seconds of cores."""
+        lost = min(seconds, self._lost)
+        self._lost -= lost
+        self.trained += (seconds - lost) * self.speed
+        self._job = None
+
+    def wait(self) -> None:
+        """Stand still at the next report."""
+        self._until = self.settle() + self.late
+        self.go_on()
+
+    def wait_no_more(self) -> None:
+        if self._until < math.inf:
+            self.settle()
+            self._until, self._lost = math.inf, self.cold_seconds
+            self.go_on()
 
     def go_on(self) -> None:
         """Start on the next stretch: up to the target or to the end of the blocks."""
         self.settle()
-        if self.waits:
-            return
-        stretch = min(self.supply, self._target) - self.trained
+        stretch = min(self.supply, self._target, self._until) - self.trained
         if stretch > 1e-3:
-            self._asked = stretch / self.speed
+            self._asked = stretch / self.speed + self._lost
             self._job = self.cores.start(self._asked, self.workers, self._over)
 
     def _over(self) -> None:
-        self.trained += self._words(self._asked)
-        self._job = None
+        self._note(self._asked)
         self._report()
         self.go_on()
 
@@ -223,9 +274,11 @@ class Trainers:
             reached()
 
     def reach(self, words: float) -> Step:
+        """Until so many words are known of."""
+
         def step(go_on: Callable[[], None]) -> None:
             self.settle()
-            self._target, self._reached = words, go_on
+            self._target, self._reached = words + self.late, go_on
             self._report()
             self.go_on()
 
@@ -264,11 +317,11 @@ class Rounds:
         self.burn_in = BURN_IN + (rounds if case.by_longest else 0)
         self.n_rounds = self.burn_in + rounds * math.ceil(COUNTED / rounds) + 2
         self.clock = Clock()
-        machines = [Shared(self.clock, case.cores) for _ in range(case.machines)]
+        machines = [Shared(self.clock, self.free_cores) for _ in range(case.machines)]
         self.cores = [machines[i % case.machines] for i in range(case.nodes)]
         self.links = [Shared(self.clock, self.link_bytes) for _ in range(case.nodes)]
         self.driver_link = Shared(self.clock, self.link_bytes)
-        self.trainers = [Trainers(cores, case.workers, self.worker_speed) for cores in self.cores]
+        self.trainers = [Trainers(cores, case.workers, self.worker_speed, costs.cold_ms / 1e3) for cores in self.cores]
         self.quota = case.sync_words / case.nodes
         self.ordered: defaultdict[int, Event] = defaultdict(Event)
         self.here: defaultdict[tuple[int, int], Event] = defaultdict(Event)
@@ -293,7 +346,16 @@ class Rounds:
         """Raw words of a worker for each second of a core."""
         case, costs = self.case, self.costs
         beside = costs.together if case.workers > 1 else costs.apart if case.nodes > case.machines else 1.0
+        if case.nodes * case.workers > case.machines * case.cores:
+            beside *= costs.crowded
         return costs.words_per_second * beside * 100 / case.dim / (1 + costs.noise_word * more_noise_words(case.nodes))
+
+    @property
+    def free_cores(self) -> float:
+        """Of a machine, what Ray leaves; the head is on a machine of its own, unless there is one machine."""
+        case, costs = self.case, self.costs
+        taken = costs.ray_cores * case.nodes / case.machines + (costs.head_cores if case.machines == 1 else 0.0)
+        return case.cores - (taken if case.cluster else 0.0)
 
     @property
     def link_bytes(self) -> float:
@@ -370,6 +432,10 @@ class Rounds:
     def pause(self, seconds: float) -> Step:
         return lambda go_on: self.clock.after(seconds, go_on)
 
+    def drive(self, seconds: float) -> Step:
+        """The driver's work, on the nodes' machine if there is one only."""
+        return self.core(0, seconds) if self.case.machines == 1 else self.pause(seconds)
+
     def core(self, node: int, seconds: float) -> Step:
         def step(go_on: Callable[[], None]) -> None:
             self.cores[node].start(seconds, 1.0, go_on)
@@ -405,18 +471,20 @@ class Rounds:
         costs, trainers = self.costs, self.trainers[node]
         for number in range(1, self.n_rounds + 1):
             yield self.ordered[number].wait
+            yield self.core(node, costs.called_ms / 1e3)
             if number > 1 and not self.alone:
                 yield self.here[number - 1, node].wait
                 yield self.core(node, self.take_seconds(self.rows(number - 1)))
-            trainers.waits = False
+            counted = trainers.counted()
+            trainers.wait_no_more()
             trainers.give(self.issued[number][node])
             started = self.clock.now
-            yield trainers.reach(trainers.settle() + self.quota)
+            yield trainers.reach(counted + self.quota)
             if look := costs.look_ms / 1e3:
                 yield self.pause((-(self.clock.now - started)) % look)
-            self.reported[number][node] = trainers.settle()
-            trainers.waits = self.waits
-            trainers.go_on()
+            self.reported[number][node] = trainers.counted()
+            if self.waits:
+                trainers.wait()
             stored = 0 if self.alone or self.goes_inline(number) else 1 if self.whole else self.case.nodes
             yield self.core(node, self.tell_seconds(self.rows(number)) + self.array_seconds(stored))
             yield self.pause(costs.latency_ms / 1e3)
@@ -438,7 +506,7 @@ class Rounds:
             self.counts.words.append(total)
             if number == self.n_rounds:
                 return
-            yield self.pause(self.ask_seconds)
+            yield self.drive(self.ask_seconds)
             if not self.alone:
                 Process(self.combine(number))
             yield from self.order(number + 1)
@@ -451,7 +519,8 @@ class Rounds:
             self.longest[node] = max(words, 0.999 * self.longest[node])
             words = self.longest[node] if self.case.by_longest else words
             self.issued[number].append(now + self.ahead(words))
-        yield self.pause(self.order_seconds + self.costs.latency_ms / 1e3)
+        yield self.drive(self.order_seconds)
+        yield self.pause(self.costs.latency_ms / 1e3)
         self.ordered[number].happen()
 
     def combine(self, number: int) -> Iterator[Step]:
@@ -476,13 +545,20 @@ class Rounds:
         for node in range(n):
             Process(self._fetch(node, 0.0 if inline else others, 0 if inline else n - 1, self.here[number, node]))
 
+    def _begin_fetching(self, arrays: int) -> Iterator[Step]:
+        if arrays:
+            yield self.pause(self.costs.fetch_ms / 1e3)
+
     def _combine_on(self, node: int, others: float, arrays: int, rows: float, done: Event) -> Iterator[Step]:
+        yield from self._begin_fetching(arrays)
         yield self.travel(node, others)
         # All arrays but one are fetched, and one is stored.
-        yield self.core(node, self.array_seconds(arrays) + self.combine_seconds(rows))
+        seconds = self.costs.called_ms / 1e3 + self.array_seconds(arrays) + self.combine_seconds(rows)
+        yield self.core(node, seconds)
         done.happen()
 
     def _fetch(self, node: int, others: float, arrays: int, done: Event) -> Iterator[Step]:
+        yield from self._begin_fetching(arrays)
         yield self.travel(node, others)
         yield self.core(node, self.array_seconds(arrays))
         done.happen()

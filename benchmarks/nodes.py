@@ -12,6 +12,7 @@ import contextlib
 import itertools
 import json
 import os
+import statistics
 import tempfile
 from collections.abc import Iterator
 from importlib import metadata
@@ -30,7 +31,6 @@ from common import (
     median,
     millions,
     percent,
-    ratio,
     scratch_directory,
     table,
     values,
@@ -83,7 +83,8 @@ def run_on(trainers: Trainers, job: Job, nodes: int) -> Run:
         sent = loopback_bytes() - before
     log = [json.loads(record) for record in (trainers.scratch / "model.log").read_text().splitlines()]
     checkpoints = sum(record["event"] == "checkpoint" for record in log)
-    return run | {"sent_bytes": sent, "checkpoints": checkpoints, "vocabulary": log[0]["vocabulary"]}
+    run |= {"sent_bytes": sent, "checkpoints": checkpoints, "vocabulary": log[0]["vocabulary"]}
+    return run | {"mid_run_words_per_second": mid_run_speed(log)}
 
 
 @contextlib.contextmanager
@@ -140,13 +141,37 @@ def name_of(nodes: int, workers: int) -> str:
     return f"Ray, {counted(nodes, 'node')} of {hands}" if nodes else f"no Ray, {hands}"
 
 
+def paired_ratio(runs: list[Run], others: list[Run]) -> float | None:
+    """The median ratio of speeds, each beside that with the same seed in the same round."""
+    by_seed = group(others, "seed")
+    pairs = (
+        pair for key, some in group(runs, "seed").items() for pair in zip(some, by_seed.get(key, []), strict=False)
+    )
+    ratios = [run["words_per_second"] / other["words_per_second"] for run, other in pairs]
+    return statistics.median(ratios) if ratios else None
+
+
+def mid_run_speed(log: list[dict[str, Any]]) -> float | None:
+    """Words a second from the end of the second epoch to that of the last but one, without start, checkpoints and end."""
+    ends, last = [], None
+    for record in log:
+        if record["event"] == "progress":
+            last = record
+        elif record["event"] == "epoch" and last:
+            ends.append((last["words"], last["words"] / last["words_per_second"]))
+    if len(ends) < 4:
+        return None
+    (words_before, start), (words, end) = ends[1], ends[-2]
+    return float((words - words_before) / (end - start))
+
+
 def report(record: dict[str, Any]) -> str:
     """The table: a row for each number of nodes."""
     settings, runs = record["settings"], record["runs"]
     similarity, rows = settings["questions"]["similarity"], []
     for (model, epochs), some in group(runs, "model", "epochs").items():
         groups = group(some, "nodes", "workers")
-        whole = [median(groups.get((n, record["machine"]["cores"]), []), "words_per_second") for n in (0, 1)]
+        whole = [groups.get((n, record["machine"]["cores"]), []) for n in (0, 1)]
         for (nodes, workers), found in groups.items():
             speed = median(found, "words_per_second")
             words = sum(values(found, "raw_words"))
@@ -160,20 +185,31 @@ def report(record: dict[str, Any]) -> str:
                     epochs,
                     name_of(nodes, workers),
                     millions(speed),
-                    *(figure(ratio(speed, other)) for other in whole),
+                    millions(median(found, "mid_run_words_per_second")),
+                    *(figure(paired_ratio(found, others)) for others in whole),
                     with_deviation(values(found, "analogies_total"), 100, 1),
                     *(with_deviation(values(found, name), 1, 3) for name in similarity),
                     figure(sent, 1),
                     figure(expected, 1),
                 ]
             )
-    headings = ["objective", "epochs", "", "M words/s", "of one machine", "of one node of all cores", "analogies %"]
+    headings = [
+        "objective",
+        "epochs",
+        "",
+        "M words/s",
+        "in mid-run",
+        "of one machine",
+        "of one node of all cores",
+        "analogies %",
+    ]
     headings += [*similarity, "MB sent for a million words", "by arithmetic, at most"]
     text, seeds = settings["text"], len({run["seed"] for run in runs})
     title = (
         f"# What more nodes bring\n\n{text['name']}, {text['words']:,} words, D = {settings['dim']}; all nodes on this "
         f"machine, Ray {settings['ray']}. {counted(seeds, 'seed')}; speeds "
-        "are medians, ratios those of medians, accuracies means and standard deviations; analogies are "
+        "are medians, of the whole run and from the end of the second epoch to that of the last but one; ratios are medians "
+        "of those of runs with one seed, one after the other; accuracies are means and standard deviations; analogies are "
         f"{settings['questions']['analogies']}."
     )
     return "\n\n".join([title, *([text["note"]] if "note" in text else []), table(headings, rows)])

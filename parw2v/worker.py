@@ -40,8 +40,8 @@ MEASURE_EVERY = 16
 """Batches between two at which the loss is measured, progress told and the learning rate renewed: 5,400 centre words at
 the default batch size. Every 16th batch is an unbiased sample, for blocks are made of text from everywhere."""
 
-
-_WAIT_SECONDS = 0.0005
+_WAIT_SECONDS = 0.002
+"""Between two looks whether to go on, where a node waits."""
 
 
 class BlockTask(NamedTuple):

@@ -392,6 +392,7 @@ def nodes_record():
         job | {"nodes": 2, "words_per_second": 3.4e6, "analogies_total": 0.3, "sent_bytes": 40e6},
         job | {"nodes": 2, "words_per_second": 3.6e6, "analogies_total": 0.32, "sent_bytes": 42e6, "seed": 2},
     ]
+    runs[-1]["mid_run_words_per_second"] = 3.7e6
     settings = {"text": {"name": "a text", "words": 1000}, "questions": {"analogies": "built-in", "similarity": []}}
     return RECORD | {"settings": settings | {"dim": 100, "ray": "2.60.0"}, "runs": runs}
 
@@ -400,6 +401,7 @@ def test_nodes_report_has_both_ratios_and_what_was_sent():
     report = nodes.report(nodes_record())
     assert cells(report, "| skip-gram |      1 | no Ray, 2 workers")[3:] == [
         "4.000",
+        "-",
         "1.00",
         "1.05",
         "30.0",
@@ -407,7 +409,29 @@ def test_nodes_report_has_both_ratios_and_what_was_sent():
         "-",
     ]
     two = cells(report, "| skip-gram |      1 | Ray, 2 nodes of 1 worker")
-    assert two[3:8] == ["3.500", "0.88", "0.92", "31.0 ± 1.4", "41.0"]
+    assert two[3:9] == ["3.500", "3.700", "0.85", "0.89", "31.0 ± 1.4", "41.0"]
+
+
+def test_speeds_of_nodes_are_compared_within_a_round():
+    def runs(*speeds):
+        return [{"seed": seed, "words_per_second": speed} for seed, speed in speeds]
+
+    whole = runs((1, 4.0), (2, 5.0), (1, 2.0))
+    assert nodes.paired_ratio(runs((1, 3.0), (2, 4.0), (1, 1.8)), whole) == 0.8  # of 0.75, 0.8 and 0.9
+    assert nodes.paired_ratio(runs((1, 3.0), (3, 9.0)), whole) == 0.75
+    assert nodes.paired_ratio(runs((3, 9.0)), whole) is None
+
+
+def test_speed_in_mid_run_is_without_the_first_epochs_and_the_last():
+    log, seconds = [{"event": "start"}], 0
+    for epoch, took in enumerate([9, 5, 4, 2, 7], start=1):
+        seconds += took
+        log += [
+            {"event": "progress", "words": 60 * epoch, "words_per_second": 60 * epoch / seconds},
+            {"event": "epoch"},
+        ]
+    assert nodes.mid_run_speed(log) == pytest.approx(120 / 6)
+    assert nodes.mid_run_speed(log[:7]) is None
 
 
 def test_nodes_send_what_arithmetic_says():

@@ -66,10 +66,11 @@ def test_what_leaves_a_node_is_counted_as_it_travels():
     assert played.bytes_of_node == pytest.approx(cluster_rounds.sent_bytes(told, case.nodes))
 
 
-def test_a_node_alone_tells_nothing_and_loses_nothing():
-    found = simulate(replace(SMALL, nodes=1, machines=1, vocabulary=3_000_000), COSTS)
+def test_a_node_alone_tells_nothing_and_loses_only_what_ray_takes_for_itself():
+    costs = replace(COSTS, ray_cores=0.1, head_cores=0.3)
+    found = simulate(replace(SMALL, nodes=1, machines=1, vocabulary=3_000_000), costs)
     assert found["bytes_a_round"] == found["bytes_per_second"] == found["driver_bytes_per_second"] == 0
-    assert found["words_per_second"] == pytest.approx(found["ideal"], rel=CLOSE)
+    assert found["words_per_second"] == pytest.approx(0.9 * found["ideal"], rel=CLOSE)  # 3.6 of 4 cores
     assert found["copy_ms"] == found["link_ms"] == 0
 
 
@@ -135,6 +136,36 @@ def test_a_node_that_runs_out_of_blocks_stands_still():
     assert held_up["longest_ms"] > 5 * held_up["round_ms"]
     assert held_up["sync_share"] > 3 * going["sync_share"]
     assert going["words_a_round"] > held_up["words_a_round"]
+
+
+def test_a_round_is_longer_by_what_is_not_known_of_and_by_what_is_trained_before_workers_wait():
+    late = SMALL.nodes * SMALL.workers * cluster_rounds.words_a_report() / 2
+    found = simulate(SMALL, replace(FREE, fetch_ms=100.0))
+    assert found["words_a_round"] == pytest.approx(SMALL.sync_words + 2 * late, rel=0.001)
+
+
+def test_a_worker_that_has_waited_has_lost_its_caches():
+    warm, cold = (replace(COSTS, look_ms=0.0, cold_ms=ms) for ms in (0.0, 50.0))
+    before, after = simulate(SMALL, warm), simulate(SMALL, cold)
+    assert after["round_ms"] - before["round_ms"] == pytest.approx(50, abs=1)
+    assert after["words_a_round"] == pytest.approx(before["words_a_round"])
+    two = replace(SMALL, nodes=2, machines=2)  # whose workers do not wait
+    assert simulate(two, cold) == simulate(two, warm)
+
+
+def test_more_workers_than_cores_share_them_and_get_in_each_others_way():
+    few, many = replace(SMALL, nodes=1, machines=1, cores=4), replace(SMALL, nodes=2, machines=1, cores=4)
+    costs = replace(FREE, crowded=0.5)
+    for case, speed in ((few, 1.0), (many, 0.5)):
+        ideal = simulate(case, FREE if case is few else replace(FREE, crowded=1.0))["ideal"]
+        assert simulate(case, costs)["words_per_second"] == pytest.approx(speed * ideal, rel=CLOSE)
+
+
+def test_what_is_fetched_is_late():
+    before, after = (simulate(SMALL, replace(COSTS, fetch_ms=ms)) for ms in (0.0, 30.0))
+    assert after["round_ms"] - before["round_ms"] == pytest.approx(
+        2 * 30, abs=COSTS.look_ms
+    )  # ranges, and what they came to
 
 
 def test_with_fewer_hot_rows_rounds_are_shorter(monkeypatch):

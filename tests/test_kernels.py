@@ -565,15 +565,15 @@ def test_there_is_more_noise_where_each_word_would_weigh_too_much():
     assert [enough("skipgram", negatives=K) for K in (0, 5, 10, 20, 40)] == [12, 12, 24, 48, 96]
     assert [enough("skipgram", radius=R) for R in (2, 5, 10, 20, 50)] == [12, 12, 22, 42, 256]
     assert [enough("skipgram", lr=lr) for lr in (0.01, 0.029, 0.05, 0.1)] == [12, 14, 24, 48]
-    assert [enough("cbow", negatives=K, lr=0.05) for K in (0, 5, 8, 10, 20)] == [8, 10, 16, 20, 40]
-    assert [enough("cbow", lr=lr) for lr in (0.025, 0.05, 0.1)] == [8, 10, 20]
-    assert enough("cbow", radius=20, lr=0.05) == 10
+    assert [enough("cbow", negatives=K, lr=0.05) for K in (0, 5, 8, 10, 20)] == [8, 12, 20, 24, 48]
+    assert [enough("cbow", lr=lr) for lr in (0.025, 0.05, 0.1)] == [8, 12, 24]
+    assert enough("cbow", radius=20, lr=0.05) == 12
     assert enough("skipgram", lr=1e9) == enough("cbow", lr=1e9) == MOST_NOISE
 
 
 def test_nodes_of_a_cluster_have_more_noise_but_not_in_proportion():
     assert [enough("skipgram", lr=noise_rate(0.025, boost)) for boost in (1, 1.2, 2, 4)] == [12, 12, 16, 32]
-    assert [enough("cbow", lr=noise_rate(0.05, boost)) for boost in (1, 2, 4)] == [10, 14, 28]
+    assert [enough("cbow", lr=noise_rate(0.05, boost)) for boost in (1, 2, 4)] == [12, 16, 32]
 
 
 def test_a_noise_word_pulls_and_is_pushed_no_more_than_is_safe():

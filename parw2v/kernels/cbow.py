@@ -46,7 +46,7 @@ class CBOW:
     """The least N (`enough_noise`). A group of centre words, which shares noise, is every S-th word of the batch:
     words of all its runs."""
 
-    safe_pull = 1 / 40
+    safe_pull = 1 / 48
     """Weight of a centre word's pair with one noise word, times the learning rate (benchmarks/README.md). Five times that,
     N = 8 with K = 20, diverged."""
 
