@@ -24,7 +24,7 @@ from typing import NamedTuple
 import numpy as np
 
 from parw2v.arraytypes import FloatArray, IndexArray, ThresholdArray, TokenArray
-from parw2v.windows import RUN_BLOCKS, Layout
+from parw2v.windows import RUN_BLOCKS, Layout, sums_and_means
 
 _COUNTED_AT_ONCE = 1 << 17
 """Bins that words are counted in at a time: the counts stay in the cache."""
@@ -43,9 +43,10 @@ class Batch(NamedTuple):
         R, or the reach of all windows of the batch, drawn from 1..R, where the objective draws it.
     cut : (k,) intp
         The blocks with a sentence end, or the end of the text, in some window.
-    left : (k, B, C) or (k, B, B + 2R) float32
+    left : (k, B, C) or (k, 2, B, B + 2R) float32
         What is left of each window there: 1 for a context inside the sentence, else 0; all 0 for a centre that is padding.
-        For skip-gram the share of the noise stands where the noise does (`Layout.stretches`).
+        For skip-gram the share of the noise stands where the noise does (`Layout.stretches`). For CBOW it is followed by
+        the same divided by c_i.
     contexts : (k, B, 1) float32
         c_i there, the sum of the weights in a window.
     """
@@ -152,6 +153,7 @@ def make_batches(
         masks = np.stack([layout.window_masks(reach) for reach in range(layout.radius + 1)])
         left *= masks[reach[cut // layout.n_blocks], block]
         contexts = left.sum(axis=2, keepdims=True)
+        left = sums_and_means(left, contexts)
         outputs = np.concatenate([noise_places, targets])
     places = np.concatenate([inputs, outputs])
     rows = np.maximum(drawn, 0, dtype=np.intp)  # padding takes the rows of word 0, which it leaves as they are

@@ -134,3 +134,24 @@ class Layout:
         neighbour = (np.arange(RUN_BLOCKS) * self.block - self.radius)[:, None, None] + np.arange(self.n_neighbours)
         inside = (neighbour >= 0) & (neighbour < self.length)
         return np.where(inside, np.abs(centre - neighbour), 0)
+
+
+def sums_and_means(masks: FloatArray, contexts: FloatArray) -> FloatArray:
+    """A and A / c, what takes the sum over each window and what takes the mean.
+
+    Parameters
+    ----------
+    masks : (k, B, M) float32
+        A.
+    contexts : (k, B, 1) float32
+        c, the sum of A over each window; a window without a context stays empty.
+
+    Returns
+    -------
+    (k, 2, B, M) float32
+    """
+    n, block, neighbours = masks.shape
+    both = np.empty((n, 2, block, neighbours), np.float32)
+    both[:, 0] = masks
+    np.divide(masks, np.maximum(contexts, 1), out=both[:, 1])
+    return both

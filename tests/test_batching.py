@@ -155,7 +155,9 @@ def decode(batches, layout, skipgram=True):
             left = left.reshape(len(batch.cut), B, B + 2 * R)
         else:
             assert 1 <= batch.reach <= R
-            assert left.shape == (len(batch.cut), B, B + 2 * R)
+            assert left.shape == (len(batch.cut), 2, B, B + 2 * R)
+            left, means = left[:, 0], left[:, 1]
+            np.testing.assert_allclose(means, left / np.maximum(left.sum(axis=2, keepdims=True), 1), **EXACT)
             assert (left <= masks[batch.cut]).all()
         assert np.isin(left, [0, 1]).all()
         masks[batch.cut] *= left

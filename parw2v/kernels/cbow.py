@@ -32,7 +32,7 @@ from parw2v.batching import Batch
 from parw2v.kernels.losses import descend, logistic_loss
 from parw2v.kernels.noise import noise_words
 from parw2v.kernels.rows import add_rows, aligned_zeros, blocks_of, gather
-from parw2v.windows import Layout
+from parw2v.windows import Layout, sums_and_means
 
 
 class CBOW:
@@ -57,9 +57,10 @@ class CBOW:
         n, n_blocks, runs = layout.n_centres, layout.n_blocks, layout.runs
         # A and A / c of every block, for each reach. Only the neighbours within it take part in a product: B + 2 * reach.
         self.within = [slice(R - reach, R + B + reach) for reach in range(R + 1)]
-        masks = [layout.window_masks(reach)[:, :, self.within[reach]] for reach in range(R + 1)]
-        self.sums = [np.tile(of_run, (runs, 1, 1)) for of_run in masks]
-        self.means = [_mean(sums) for sums in self.sums]
+        of_run = [layout.window_masks(reach)[:, :, self.within[reach]] for reach in range(R + 1)]
+        self.masks = [
+            np.tile(sums_and_means(masks, masks.sum(axis=2, keepdims=True)), (runs, 1, 1, 1)) for masks in of_run
+        ]
         # R rows more at the ends, which stay zero: the windows of the first and the last block reach beyond the batch.
         padded = np.zeros((R + n + runs * N + n, D), np.float32)
         self.gathered = padded[R:]
@@ -108,11 +109,11 @@ class CBOW:
     def step(self, batch: Batch, measure: bool = False) -> tuple[float, float]:
         """Train one batch; returns as `SkipGram.step`, the loss being a sum over centre words with a context."""
         p, reach, cut = self.p, batch.reach, batch.cut
-        sums, means = self.sums[reach], self.means[reach]
+        masks = self.masks[reach]
+        sums, means = masks[:, 0], masks[:, 1]
         if len(cut):
-            whole = sums[cut], means[cut]
-            sums[cut] = left = batch.left[:, :, self.within[reach]]
-            means[cut] = _mean(left)
+            whole = masks[cut]
+            masks[cut] = batch.left[..., self.within[reach]]
         gather(self.W, batch.rows, self.gathered)
         np.matmul(means, self.X_around[reach], out=self.H_blocks)
         np.vecdot(self.H, self.T, out=p)
@@ -128,7 +129,7 @@ class CBOW:
         add_rows(self.W, inputs, batch.scale[: self.n_inputs], self.steps)
         add_rows(self.W, targets, batch.scale[self.n_inputs :] * p, self.H)
         if len(cut):
-            sums[cut], means[cut] = whole
+            masks[cut] = whole
         return measured
 
     def _loss(self, batch: Batch) -> tuple[float, float]:
@@ -139,9 +140,3 @@ class CBOW:
         noise = -self.negatives / self.n_noise * weights[:, None]
         p, Q = self.p[: self.measured], self.Q[: self.measured]
         return logistic_loss(p, weights) + logistic_loss(Q, noise), float(weights.sum())
-
-
-def _mean(masks: FloatArray) -> FloatArray:
-    """A / c: what takes the mean where the masks A, of whichever blocks, take the sum."""
-    means: FloatArray = masks / np.maximum(masks.sum(axis=2, keepdims=True), 1)
-    return means
