@@ -78,6 +78,8 @@ class CBOW:
         self.levels, self.slopes = aligned_zeros(len(self.halves)), aligned_zeros(len(self.halves))
         self.steps = np.empty((n + runs * N, D), np.float32)
         self.n_inputs, self.each = len(self.steps), np.arange(n)
+        self.weights = np.full(1 + N, -negatives / N, np.float32)  # of a centre word's pairs
+        self.weights[0] = 1
         self.measured = layout.length * max(runs // 4, 1)  # centre words whose loss is measured: some runs are enough
         # The same buffers under other shapes.
         self.H_blocks = blocks_of(self.H, n_blocks, B, B)
@@ -136,7 +138,6 @@ class CBOW:
         """Of the first runs of the batch."""
         has_context = np.ones((self.layout.n_blocks, self.layout.block), np.float32)
         has_context[batch.cut] = batch.contexts[:, :, 0] > 0
-        weights = has_context.reshape(-1)[: self.measured]
-        noise = -self.negatives / self.n_noise * weights[:, None]
-        p, Q = self.p[: self.measured], self.Q[: self.measured]
-        return logistic_loss(p, weights) + logistic_loss(Q, noise), float(weights.sum())
+        weights = has_context.reshape(-1, 1)[: self.measured]
+        scores = np.concatenate([self.p[: self.measured, None], self.Q[: self.measured]], axis=1)
+        return logistic_loss(scores, weights * self.weights), float(weights.sum())
