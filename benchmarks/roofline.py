@@ -151,7 +151,7 @@ def part_of(file: Path, function: str, source: str) -> str | None:
         return "Python between NumPy's calls"
     if file.name in ("worker.py", "schedule.py"):
         return "Python between NumPy's calls"
-    return "block preparation: draw, shuffle, index"
+    return "block preparation: draw, cut, index"
 
 
 def report(record: dict[str, Any]) -> str:

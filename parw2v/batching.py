@@ -107,7 +107,7 @@ def make_batches(
     workers: int,
     most: float,
 ) -> Batches:
-    """Subsample, draw noise and reaches, shuffle, and lay out the row numbers of every batch of a block.
+    """Subsample, cut into runs, draw noise and reaches, and lay out the row numbers of every batch of a block.
 
     Parameters
     ----------

@@ -65,7 +65,7 @@ def noise_table(counts: CountArray, size: int = NOISE_TABLE_SIZE, power: float =
     ----------
     counts : (V,) int64
     size : int
-        Entries; a word's probability is right to half an entry.
+        Entries; a word's probability is right to one entry.
     power : float
         0.75, section 2.2 of Mikolov et al. 2013 (Distributed Representations).
 

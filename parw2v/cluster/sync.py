@@ -22,7 +22,7 @@ from parw2v.cluster.wire import Packed, packed, stretches, unpacked
 
 HOT_SHARE, HOT_SHARE_OF_TWO = 32, 64
 """One word in so many goes in every round, all of them in every so-many-th. Two nodes, each at twice the rate, stay closer
-to each other than more nodes at four times the rate (measured in benchmarks/README.md)."""
+to each other than more nodes at up to four times the rate (measured in benchmarks/README.md)."""
 
 MOST_HOT = 16_384
 """But so many words at most: with millions of words the rest is rare, and rounds would take long."""

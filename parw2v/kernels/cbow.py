@@ -47,7 +47,7 @@ class CBOW:
     words of all its runs."""
 
     safe_pull = 1 / 48
-    """Weight of a centre word's pair with one noise word, times the learning rate (benchmarks/README.md). Five times that,
+    """Weight of a centre word's pair with one noise word, times the learning rate (benchmarks/README.md). Six times that,
     N = 8 with K = 20, diverged."""
 
     def __init__(self, W: FloatArray, *, layout: Layout, negatives: int, n_noise: int) -> None:
