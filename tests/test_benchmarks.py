@@ -324,7 +324,7 @@ def test_useful_operations_of_a_kept_word():
         ("kernels/any.py", "step", "P[cut] *= masks", "elementwise: from scores to errors"),
         ("kernels/any.py", "step", "return loss, pairs", "Python between NumPy's calls"),
         ("worker.py", "train", "loss, count = kernel.step(*batch)", "Python between NumPy's calls"),
-        ("batching.py", "make_batches", "np.take(table, draws)", "block preparation: draw, shuffle, index"),
+        ("batching.py", "make_batches", "np.take(table, draws)", "block preparation: draw, cut, index"),
         ("kernels/rows.py", "<module>", "import numpy as np", None),
         ("", "", "", "waiting for a block"),
     ],
