@@ -5,12 +5,14 @@ so many minutes, and has to exit with 130. Meanwhile its memory (proportional se
 threads and segments of shared memory are counted every few seconds. ``make endurance MINUTES=30``.
 
 Fails (exit 1) where the end is above the start: processes, threads, descriptors and segments have to be the same number,
-memory may be ``--slack`` larger. What counts is the median of the first and of the last tenth of the samples; the very
-first minute is left out, in which matrices and caches fill.
+memory may be ``--slack`` larger. What counts is the median of the first and of the last tenth of the samples, of five at
+least; the very first minute is left out, in which matrices and caches fill, and the file of a checkpoint that is just
+being written is no descriptor.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -97,15 +99,15 @@ def endure(arguments: Any, scratch: Path, workers: int, model: str) -> Run:
         while not records(log, "progress"):
             time.sleep(0.1)
         started = time.monotonic()
-        next_kill = time.monotonic() + arguments.every
+        next_kill, whole_from = started + arguments.every, started
         while (now := time.monotonic()) < started + arguments.minutes * 60:
             if process.poll() is not None:
                 raise SystemExit(f"the run ended by itself: {process.communicate()[1].decode()}")
             if now >= next_kill and (victims := workers_of(process.pid)):
                 os.kill(rng.choice(victims), signal.SIGKILL)
                 kills.append(now - started)
-                next_kill += arguments.every
-            elif now + 1.5 < next_kill:  # not while a replacement starts, which has more threads and less memory
+                next_kill, whole_from = next_kill + arguments.every, now + min(1.5, arguments.every / 2)
+            elif now >= whole_from:  # not while a replacement starts, which has more threads and less memory
                 samples.append({"seconds": now - started, **sample(process.pid)})
             time.sleep(arguments.sample_every)
         process.send_signal(signal.SIGINT)
@@ -152,7 +154,7 @@ def sample(pid: int) -> dict[str, float]:
     return {
         "coordinator_mb": proportional(pid),
         "workers_mb": sum(map(proportional, workers)),
-        "descriptors": len(os.listdir(f"/proc/{pid}/fd")),
+        "descriptors": len(open_files(pid)),
         "threads": len(os.listdir(f"/proc/{pid}/task")),
         "processes": len(below),
         "segments": len(list(Path("/dev/shm").glob(f"parw2v_{pid}_*"))),
@@ -162,6 +164,15 @@ def sample(pid: int) -> dict[str, float]:
 def children(pid: int) -> list[int]:
     tasks = Path(f"/proc/{pid}/task").iterdir()
     return [int(child) for task in tasks for child in (task / "children").read_text().split()]
+
+
+def open_files(pid: int) -> list[str]:
+    """What stays open: not the file of a checkpoint that is being written, nor what is closed between two looks."""
+    found = []
+    for number in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(OSError):
+            found.append(os.readlink(number))
+    return [name for name in found if not name.endswith((".tmp", ".tmp (deleted)"))]
 
 
 def workers_of(pid: int) -> list[int]:
@@ -182,8 +193,8 @@ def _read(path: str) -> bytes:
 
 
 def summary(samples: list[dict[str, float]], name: str) -> dict[str, float]:
-    """Medians of the first, middle and last tenth, and the slope of the line of least squares, an hour."""
-    n = max(len(samples) // 10, 1)
+    """Medians of the first, middle and last tenth, of five samples at least; an hour's rise of the line of least squares."""
+    n = min(max(len(samples) // 10, 5), len(samples))
     middle = (len(samples) - n) // 2
     tenths = {"start": samples[:n], "middle": samples[middle : middle + n], "end": samples[-n:]}
     found = {part: statistics.median(one[name] for one in some) for part, some in tenths.items()}

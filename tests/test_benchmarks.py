@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -467,7 +469,26 @@ def test_endurance_has_tenths_and_a_slope():
     found = endurance.summary(samples, "x")
     assert (found["start"], found["middle"], found["end"]) == (9.5, 54.5, 99.5)
     assert found["slope"] == pytest.approx(100)
-    assert endurance.summary(samples[:2], "x")["end"] == 6
+    assert endurance.summary(samples[:2], "x")["end"] == 5.5
+
+
+def test_endurance_overlooks_a_moment():
+    samples = [{"seconds": float(i), "x": 18.0 + (i in (0, 19))} for i in range(20)]
+    found = endurance.summary(samples, "x")
+    assert found["start"] == found["middle"] == found["end"] == 18
+
+
+def test_endurance_sees_a_slow_leak():
+    samples = [{"seconds": float(i), "x": 18.0 + i // 10} for i in range(20)]
+    found = endurance.summary(samples, "x")
+    assert found["end"] > found["start"]
+
+
+def test_endurance_counts_what_stays_open(tmp_path):
+    before = endurance.open_files(os.getpid())
+    with (tmp_path / "log.jsonl").open("w"), tempfile.NamedTemporaryFile(dir=tmp_path, suffix=".tmp"):
+        found = endurance.open_files(os.getpid())
+    assert sorted(found) == sorted([*before, str(tmp_path / "log.jsonl")])
 
 
 @pytest.mark.slow
