@@ -66,6 +66,9 @@ class RunState:
     train_seconds : float
     words_before : int
         Raw words of a finished run that this one went on with; `train_seconds` and `loss_history` do not hold them.
+    symmetric : bool
+        Whether what the run gives is brought into its symmetric form (`parw2v.balance`): not where it started from vectors
+        of elsewhere, which are to stay what they are.
     epoch, stretch : Tally
         Loss of the current epoch, and since the last point of the history.
     loss_history : list of LossPoint
@@ -81,6 +84,7 @@ class RunState:
     stretch: Tally = field(default_factory=Tally)
     loss_history: list[LossPoint] = field(default_factory=list)
     words_before: int = 0
+    symmetric: bool = False
 
 
 def finished_settings(state: RunState) -> dict[str, Any]:
@@ -88,7 +92,8 @@ def finished_settings(state: RunState) -> dict[str, Any]:
 
     No times: a run gives the same file again.
     """
-    return state.identity | {"finished": {"raw_words": state.raw_words, "kept_words": state.kept_words}}
+    finished = {"raw_words": state.raw_words, "kept_words": state.kept_words, "symmetric": state.symmetric}
+    return state.identity | {"finished": finished}
 
 
 def state_of_finished(model: Word2Vec, identity: dict[str, Any], plan: BlockPlan) -> RunState:
@@ -110,7 +115,14 @@ def state_of_finished(model: Word2Vec, identity: dict[str, Any], plan: BlockPlan
             f"the model has had its {epochs} epochs; give more --epochs, or leave out --resume to train anew"
         )
     words = epochs * plan.n_words
-    return RunState(identity, epochs * plan.n_blocks, words, done["kept_words"], words_before=words)
+    return RunState(
+        identity,
+        epochs * plan.n_blocks,
+        words,
+        done["kept_words"],
+        words_before=words,
+        symmetric=done.get("symmetric") is True,
+    )
 
 
 def save_checkpoint(directory: Path, model: Word2Vec, state: RunState) -> Path:
@@ -193,7 +205,7 @@ def _read(path: Path) -> tuple[Word2Vec, RunState]:
         counters = state.next_task, state.raw_words, state.kept_words, state.steps, state.words_before
         if not isinstance(state.identity, dict):
             raise ValueError("its identity is not a table")
-        if any(type(n) is not int or n < 0 for n in counters):
+        if any(type(n) is not int or n < 0 for n in counters) or type(state.symmetric) is not bool:
             raise ValueError("its counters are not whole numbers")
         figures = [state.train_seconds, *astuple(epoch), *astuple(stretch), *chain.from_iterable(history)]
         if not all(type(n) in (int, float) and math.isfinite(n) for n in figures):

@@ -17,6 +17,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from parw2v.balance import balance
 from parw2v.blas import blas_path
 from parw2v.checkpoint import RunState, Tally, finished_settings, save_checkpoint
 from parw2v.config import TrainSettings
@@ -231,7 +232,7 @@ class Coordinator:
         while (tally := self.epochs.get(self.epoch)) and tally.blocks == self.ledger.n_blocks:  # in order
             del self.epochs[self.epoch]
             self.epoch += 1
-            yield EpochEnd(self.epoch - 1, self.run.settings.epochs, tally.loss, self.crew.vectors)
+            yield EpochEnd(self.epoch - 1, self.run.settings.epochs, tally.loss, self._vectors)
 
     def _logged(self, epoch: int) -> Logged:
         state = self.state
@@ -299,12 +300,19 @@ class Coordinator:
             else:
                 raise error
 
+    def _vectors(self, into: Matrices | None = None) -> Matrices:
+        """Copies of the matrices, in the form that the run gives them; a checkpoint has them as they are trained."""
+        W_in, W_out = self.crew.vectors(into)
+        if self.state.symmetric:
+            balance(W_in, W_out)
+        return W_in, W_out
+
     def _take_over(self) -> None:
         """Give the model the vectors as they are now; those of a checkpoint under way are fetched before the crew goes."""
         if self.saving:
             wait([self.saving])
         model = self.run.model
-        model.W_in, model.W_out = self.crew.vectors(self.spare)
+        model.W_in, model.W_out = self._vectors(self.spare)
         model.forget_units()
         model.settings = self.state.identity
 

@@ -47,7 +47,8 @@ class Trainer:
     Parameters
     ----------
     model : Word2Vec
-        Trained in place: `model.W_in` and `model.W_out` hold the result afterwards.
+        Trained in place: `model.W_in` and `model.W_out` hold the result afterwards, in their symmetric form
+        (`parw2v.balance`) unless the model started from vectors of elsewhere.
     vocab : Vocabulary
         The model's.
     corpus : Corpus
@@ -216,6 +217,8 @@ class Trainer:
             checkpoint_dir=self.checkpoint_dir,
             stop=self._stop,
         )
+        if self.state.next_task == 0:
+            self.state.symmetric = model.is_new
         if self.state.next_task >= run.n_tasks:
             raise SettingsError("this Trainer has finished its epochs; make a new one to train the model further")
         with on_disk(self.corpus) as corpus, ThreadPoolExecutor(1) as writer:

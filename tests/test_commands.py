@@ -333,7 +333,10 @@ def test_a_finished_run_goes_on_to_more_epochs(tmp_path, capfd, trained):
     assert "3 epochs instead of 1: the learning rate goes on at 0.01, as if it had been 3 from the start" in err
     assert "no checkpoint" not in err
     assert "epoch 2/3" in err
-    assert (tmp_path / "m.npz").read_bytes() == (tmp_path / "long.npz").read_bytes()
+    m, long = Word2Vec.load("m"), Word2Vec.load("long")  # the first epoch's result was brought into its symmetric form
+    assert m.settings == long.settings
+    assert not np.array_equal(m.W_in, long.W_in)
+    np.testing.assert_allclose(m.W_in @ m.W_out.T, long.W_in @ long.W_out.T, atol=0.1)
     end = records(tmp_path / "log", "done")[-1]
     assert end["words_per_second"] == pytest.approx(end["raw_words"] * 2 / 3 / end["train_seconds"], rel=0.02)
     assert not (tmp_path / "m-checkpoints").exists()

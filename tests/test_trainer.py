@@ -16,6 +16,7 @@ import pytest
 from conftest import runs, segments_of, until, workers_of
 
 from parw2v import Trainer, TrainSettings, Vocabulary, Word2Vec
+from parw2v.balance import balance
 from parw2v.checkpoint import KEEP, save_checkpoint
 from parw2v.corpus import Corpus
 from parw2v.crew import Crew
@@ -81,6 +82,10 @@ def after(kind, number):
 
 def same(a, b):
     return np.array_equal(a.model.W_in, b.model.W_in) and np.array_equal(a.model.W_out, b.model.W_out)
+
+
+def end_loss(trainer):
+    return trainer.loss_history[-1].loss
 
 
 @pytest.fixture(scope="module")
@@ -184,7 +189,10 @@ def test_stop_and_resume_give_the_same_bits(small, whole, tmp_path, objective, c
     rest = trainer_of(small, tmp_path / "c", objective=objective, log_every=1, resume=True)
     assert rest.warnings == []
     assert rest.state.raw_words == reports[-1].done_words
-    assert same(part, rest)
+    stopped = rest.model.with_vectors(rest.model.W_in.copy(), rest.model.W_out.copy())
+    balance(stopped.W_in, stopped.W_out)  # the form in which a run gives its vectors
+    assert np.array_equal(part.model.W_in, stopped.W_in)
+    assert np.array_equal(part.model.W_out, stopped.W_out)
     more = drain(rest)
     assert more[0].done_words == reports[-1].done_words
     assert same(first, rest)
@@ -320,7 +328,8 @@ CONSTANT = {"lr": 0.01, "lr_min": 0.01}
 @pytest.mark.parametrize("objective", OBJECTIVES)
 @pytest.mark.parametrize("stopped", [True, False])
 def test_more_epochs_go_on_where_the_run_was(small, tmp_path, objective, stopped):
-    """With a rate that stays the same, to the bits of a run that was to have so many from the start."""
+    """With a rate that stays the same, to the bits of a run that was to have so many from the start; but a finished run's
+    vectors are in their symmetric form, from which training goes on a little differently."""
     long = trainer_of(small, objective=objective, epochs=4, **CONSTANT)
     long.train(quiet=True)
     part = trainer_of(small, tmp_path / "c", objective=objective, epochs=2, **CONSTANT)
@@ -335,7 +344,10 @@ def test_more_epochs_go_on_where_the_run_was(small, tmp_path, objective, stopped
     assert (rest.epochs_before, rest.settings.epochs) == (2, 4)
     assert rest.state.raw_words == (part.state.raw_words if stopped else part.total_words)
     reports = drain(rest)
-    assert same(long, rest)
+    if stopped:
+        assert same(long, rest)
+    else:
+        assert end_loss(rest) == pytest.approx(end_loss(long), rel=0.05)
     end = reports[-1]
     assert (end.raw_words, end.kept_words) == (long.total_words, long.state.kept_words)
     assert end.words_before == (0 if stopped else part.total_words)
@@ -474,6 +486,40 @@ def test_vectors_can_be_copied_at_an_epochs_end(small):
     assert len(copies) == EPOCHS
     assert np.array_equal(copies[-1], trainer.model.W_in)
     assert not np.array_equal(copies[0], copies[-1])
+
+
+def test_what_a_run_gives_is_in_its_symmetric_form_but_checkpoints_are_not(small, tmp_path):
+    """They are the run itself, which has to go on with the same bits."""
+
+    def sides(W_in, W_out):
+        return W_in.T.astype(float) @ W_in, W_out.T.astype(float) @ W_out
+
+    trainer = trainer_of(small, tmp_path / "checkpoints", checkpoint_every=0)
+    saved, copies = None, []
+    for report in trainer.reports():
+        if isinstance(report, CheckpointSaved):
+            saved = Word2Vec.load(report.path)
+        if isinstance(report, EpochEnd):
+            copies.append(report.copy_matrices())
+    for W_in, W_out in [*copies, (trainer.model.W_in, trainer.model.W_out)]:
+        inputs, outputs = sides(W_in, W_out)
+        np.testing.assert_allclose(inputs, outputs, rtol=1e-3, atol=1e-4 * np.trace(inputs))
+    assert saved is not None
+    inputs, outputs = sides(saved.W_in, saved.W_out)
+    assert not np.allclose(inputs, outputs, rtol=1e-3, atol=1e-2 * np.trace(inputs))
+
+
+def test_vectors_from_elsewhere_stay_in_the_form_they_have(small):
+    """Also where the run goes on, and for more epochs."""
+    first = trainer_of(small)
+    first.train(quiet=True)
+    second = trainer_of(small, lr=1e-30, lr_min=0.0)
+    second.model.W_in, second.model.W_out = first.model.W_in * 2, first.model.W_out / 2
+    assert first.state.symmetric
+    assert not second.model.is_new
+    before = second.model.W_in.copy()
+    second.train(quiet=True)
+    np.testing.assert_allclose(second.model.W_in, before)
 
 
 def test_unit_vectors_follow_training(small):

@@ -9,14 +9,22 @@ from parw2v.arraytypes import FloatArray
 _HALF = np.float32(0.5)
 
 
+def sigmoid(scores: FloatArray) -> FloatArray:
+    """1 / (1 + exp(-x)); cannot overflow."""
+    result: FloatArray = _HALF + _HALF * np.tanh(scores * _HALF)
+    return result
+
+
 def logistic_loss(scores: FloatArray, weights: FloatArray) -> float:
     """Sum of ``|w| * -log(sigmoid(sign(w) * x))``; weights, broadcast to the scores, are negative for noise.
 
-    Computed as max(-z, 0) + log(1 + exp(-|z|)), which neither overflows nor loses digits.
+    Computed as |w| log(1 + exp(-|x|)) - min(w x, 0), which neither overflows nor loses digits.
     """
-    loss = np.log1p(np.exp(-np.abs(scores)))
-    loss -= np.minimum(scores * np.sign(weights), 0)
+    loss = np.abs(scores)
+    np.negative(loss, out=loss)
+    np.log1p(np.exp(loss, out=loss), out=loss)
     loss *= np.abs(weights)
+    loss -= np.minimum(weights * scores, 0)
     return float(loss.sum(dtype=np.float64))
 
 

@@ -156,11 +156,11 @@ class SkipGram:
         return measured
 
     def _loss(self, batch: Batch) -> tuple[float, float]:
-        weights = self.weights.copy()
-        cut, scores = batch.cut[batch.cut < 2 * len(weights)], self.scores.stretches[: len(weights)]
-        weights[np.divmod(cut, 2)] *= batch.left[: len(cut)]
-        pairs = float(np.maximum(weights, 0).sum())
-        return logistic_loss(scores, weights), pairs
+        weights, scores = self.weights, self.scores.stretches[: len(self.weights)]
+        if len(cut := batch.cut[batch.cut < 2 * len(weights)]):
+            weights = weights.copy()
+            weights[np.divmod(cut, 2)] *= batch.left[: len(cut)]
+        return logistic_loss(scores, weights), float(np.maximum(weights, 0).sum())
 
 
 class _Scores:
