@@ -53,6 +53,7 @@ from trainers import DIVERGED_NORM, LEARNING_RATE, Judge
 
 from parw2v import Word2Vec, batching, worker
 from parw2v.arraytypes import AnyArray, FloatArray, IndexArray
+from parw2v.balance import balance
 from parw2v.blas import worker_environment
 from parw2v.config import BATCH_SIZE, TrainSettings
 from parw2v.corpus import MAX_BLOCK_WORDS, BlockPlan, Corpus, encode_text
@@ -287,6 +288,7 @@ def simulate(
             if workers > 1:
                 W.settle()
     trained.W_in, trained.W_out = W.live[0::2].copy(), W.live[1::2].copy()
+    balance(trained.W_in, trained.W_out)
     count = sum(result.loss_count for result in done)
     loss = sum(result.loss_sum for result in done) / count
     return trained, time.process_time() - start, loss if math.isfinite(loss) else None
