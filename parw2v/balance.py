@@ -62,7 +62,8 @@ def _gram(W: FloatArray) -> _Square:
     total = np.zeros((W.shape[1], W.shape[1]))
     for start in range(0, len(W), _ROWS):
         rows = W[start : start + _ROWS]
-        total += rows.T @ rows
+        with np.errstate(all="ignore"):  # of a run that diverged
+            total += rows.T @ rows
     return total
 
 

@@ -9,7 +9,7 @@ Both parameter matrices are one array of 2V rows, row 2v for word v in W_in and 
 reads and writes is one list of row numbers. Noise words, N at a time, are shared by a *group* of centre words::
 
     skip-gram    inputs of the S L centre words, then outputs: block, noise, block, block, noise, block, ...
-    CBOW         inputs of the S L words, of each group the noise and a place for its mean, outputs of the S L words
+    CBOW         inputs of the S L words, the noise of each group, outputs of the S L words
 
 For skip-gram twins (`parw2v.windows`) have their N noise words between them, so that all a block is compared with is one
 stretch of rows, from the last R words of the block before to the first R of the one behind.
@@ -149,25 +149,20 @@ def make_batches(
         left = layout.stretches(left, contexts / weights.sum(axis=2, keepdims=True)[block], n_noise, block)
         outputs = _between_noise(targets, noise_places, layout, n_noise)
     else:
-        # The mean's place is filled by the kernel; some row has to stand there, and its scale of 0 keeps it as it is.
-        noise_places = np.pad(noise_places.reshape(noise_groups, n_noise), ((0, 0), (0, 1)), mode="edge")
         reach = rng.integers(1, layout.radius + 1, n_batches)
         masks = np.stack([layout.window_masks(reach) for reach in range(layout.radius + 1)])
         left *= masks[reach[cut // layout.n_blocks], block]
         contexts = left.sum(axis=2, keepdims=True)
         left = sums_and_means(left, contexts)
-        outputs = np.concatenate([noise_places.ravel(), targets])
+        outputs = np.concatenate([noise_places, targets])
     places = np.concatenate([inputs, outputs])
     rows = np.maximum(drawn, 0, dtype=np.intp)  # padding takes the rows of word 0, which it leaves as they are
     rows += rows
     rows = np.take(rows, places, axis=1)  # in the order of batches, which indexing would not keep
     rows[:, n:] += 1
-    scale = np.take(scale, places, axis=1)
-    if not predicts_contexts:
-        scale[:, n + n_noise : n + noise_places.size : n_noise + 1] = 0
     return Batches(
         rows,
-        scale,
+        np.take(scale, places, axis=1),
         reach.tolist(),
         cut % layout.n_blocks,
         left,

@@ -84,7 +84,7 @@ class Word2Vec(Queries):
     def is_new(self) -> bool:
         """Whether the vectors are those of a model that has neither been trained nor taken over any."""
         reach = INITIAL_REACH / math.sqrt(self.embed_dim)
-        return not self.W_out.any() and float(np.abs(self.W_in).max()) <= 1.001 * reach
+        return not self.W_out.any() and float(max(self.W_in.max(), -self.W_in.min())) <= 1.001 * reach
 
     def __repr__(self) -> str:
         return f"Word2Vec({len(self.vocab):,} words x {self.embed_dim}, {self.objective})"

@@ -121,8 +121,8 @@ def places_of(layout, skipgram):
         noise = outputs[:, B : B + NOISE]
         targets = np.setdiff1d(outputs, noise)
     else:
-        noise = (n + np.arange(layout.runs * (NOISE + 1))).reshape(layout.runs, NOISE + 1)[:, :-1]
-        targets = n + layout.runs * (NOISE + 1) + np.arange(n)
+        noise = (n + np.arange(layout.runs * NOISE)).reshape(layout.runs, NOISE)
+        targets = n + layout.runs * NOISE + np.arange(n)
     padded = np.pad(targets if skipgram else inputs, R, constant_values=-1)
     neighbours = np.stack([padded[k * B : k * B + B + 2 * R] for k in range(layout.n_blocks)])
     return inputs, noise, targets, neighbours
@@ -136,9 +136,7 @@ def decode(batches, layout, skipgram=True):
     for batch in batches:
         assert batch.rows.dtype == batch.cut.dtype == np.intp
         assert batch.scale.dtype == batch.left.dtype == batch.contexts.dtype == np.float32
-        means = [] if skipgram else noise[:, -1] + 1
-        assert batch.rows.shape == batch.scale.shape == (len(inputs) + noise.size + len(means) + len(targets),)
-        assert (batch.scale[means] == 0).all()  # whatever row stands there
+        assert batch.rows.shape == batch.scale.shape == (len(inputs) + noise.size + len(targets),)
         # Row 2v is word v as input, 2v + 1 as output, and each centre word is there as both.
         assert (batch.rows[inputs] % 2 == 0).all()
         assert (batch.rows[noise] % 2 == 1).all()
@@ -672,13 +670,10 @@ def test_scales_belong_to_their_rows(workers, skipgram):
     counted = batches.rows[:, np.concatenate([inputs, draws])] // 2
     exact = exact_damping(counted, workers)
     factors = np.empty_like(exact, shape=batches.rows.shape)
-    means = [] if skipgram else noise[:, -1] + 1
     for i, batch in enumerate(batches):
         of_word = dict(zip(counted[i].tolist(), exact[i].tolist(), strict=True))
         factors[i] = [of_word[row // 2] for row in batch.rows.tolist()]
-        words, scale = np.delete(batch.rows // 2, means), np.delete(batch.scale, means)
         for word in of_word:
-            assert len(set(scale[words == word].tolist())) == 1
-    assert_damped(np.delete(batches.scale, means, axis=1), np.delete(factors, means, axis=1))
-    assert (batches.scale[:, means] == 0).all()
-    assert np.delete(batches.scale, means, axis=1).min() < 1
+            assert len(set(batch.scale[batch.rows // 2 == word].tolist())) == 1
+    assert_damped(batches.scale, factors)
+    assert batches.scale.min() < 1

@@ -18,18 +18,9 @@ With X the words of a block and R more on both sides, T the targets and Z the no
     dH = g T + F Z
     X += lr A dH,               T += lr g H,                  Z += lr F^T H       all from the old values
 
-Of F Z, what noise words have in common is not left to the few that are drawn. With q any number and m = E_n y_n,
-
-    E_n s(h . y_n) y_n = E_n (s(h . y_n) - q) y_n + q m,
-
-a control variate [2]_: dH = g T - K / N (s(Q) - q) Z - K q m. With q the mean of s(Q) and m that of Z, both over the last
-batch whose loss was measured, seven noise words do for the gradient what took more than twelve (benchmarks/README.md). In
-the products m is one more row of Z, which is not trained.
-
 References
 ----------
-.. [1] Mikolov et al. 2013, Efficient Estimation of Word Representations in Vector Space, section 3.1.
-.. [2] Owen 2013, Monte Carlo Theory, Methods and Examples, section 8.9.
+Mikolov et al. 2013, Efficient Estimation of Word Representations in Vector Space, section 3.1.
 """
 
 from __future__ import annotations
@@ -38,7 +29,7 @@ import numpy as np
 
 from parw2v.arraytypes import FloatArray
 from parw2v.batching import Batch
-from parw2v.kernels.losses import descend, logistic_loss, sigmoid
+from parw2v.kernels.losses import descend, logistic_loss
 from parw2v.kernels.noise import noise_words
 from parw2v.kernels.rows import add_rows, aligned_zeros, blocks_of, gather
 from parw2v.windows import Layout, sums_and_means
@@ -51,17 +42,17 @@ class CBOW:
     safe_step = 4.8
     """See `SkipGram.safe_step`; a word has 1 + K pairs here, whatever its window."""
 
-    n_noise = 7
-    """The least N (`enough_noise`), that of the usual rate and K. A group of centre words, which shares noise, is every
-    S-th word of the batch: words of all its runs."""
+    n_noise = 8
+    """The least N (`enough_noise`). A group of centre words, which shares noise, is every S-th word of the batch:
+    words of all its runs."""
 
-    safe_pull = 1 / 28
-    """Weight of a centre word's pair with one noise word, times the learning rate (benchmarks/README.md)."""
+    safe_pull = 1 / 48
+    """Weight of a centre word's pair with one noise word, times the learning rate (benchmarks/README.md). Six times that,
+    N = 8 with K = 20, diverged."""
 
     def __init__(self, W: FloatArray, *, layout: Layout, negatives: int, n_noise: int) -> None:
         self.W, self.layout, self.negatives = W, layout, negatives
         self.n_noise = N = n_noise
-        places = N + 1  # the last is that of m
         D, B, R = W.shape[1], layout.block, layout.radius
         n, n_blocks, runs = layout.n_centres, layout.n_blocks, layout.runs
         # A and A / c of every block, for each reach. Only the neighbours within it take part in a product: B + 2 * reach.
@@ -71,31 +62,29 @@ class CBOW:
             np.tile(sums_and_means(masks, masks.sum(axis=2, keepdims=True)), (runs, 1, 1, 1)) for masks in of_run
         ]
         # R rows more at the ends, which stay zero: the windows of the first and the last block reach beyond the batch.
-        padded = np.zeros((R + n + runs * places + n, D), np.float32)
+        padded = np.zeros((R + n + runs * N + n, D), np.float32)
         self.gathered = padded[R:]
         self.X_around = [blocks_of(padded[R - r :], n_blocks, B + 2 * r, B) for r in range(R + 1)]
-        self.Z = self.gathered[n : n + runs * places].reshape(runs, places, D)
-        self.T = self.gathered[n + runs * places :]
+        self.Z = self.gathered[n : n + runs * N].reshape(runs, N, D)
+        self.T = self.gathered[n + runs * N :]
         self.H = np.empty((n, D), np.float32)
         padded_dH = np.zeros((R + n + R, D), np.float32)
         self.dH = padded_dH[R : R + n]
         self.dH_around = [blocks_of(padded_dH[R - r :], n_blocks, B + 2 * r, B) for r in range(R + 1)]
-        self.scores = aligned_zeros(n + n * places)
-        self.p, self.Q = self.scores[:n], self.scores[n:].reshape(n, places)
-        # Of the pairs of a centre word, in the order of the scores: their weights, and what q moves from noise words to m.
-        self.weights = np.ones_like(self.scores)
-        self.weights[n:] = np.append(np.full(N, -negatives / N), 0).repeat(n).reshape(places, n).T.ravel()
-        self.moved = np.zeros_like(self.scores)
-        self.moved[n:] = np.append(np.full(N, negatives / N), -negatives).repeat(n).reshape(places, n).T.ravel()
-        self.lr, self.mean_score, self.mean = 0.0, 0.0, np.zeros(D, np.float32)
-        self.levels, self.slopes = aligned_zeros(len(self.scores)), aligned_zeros(len(self.scores))
-        self.steps = np.empty((n + runs * places, D), np.float32)
+        self.scores = aligned_zeros(n + n * N)
+        self.p, self.Q = self.scores[:n], self.scores[n:].reshape(n, N)
+        self.halves = np.full_like(self.scores, -negatives / N / 2)  # of the weights: 1, and -K / N for noise
+        self.halves[:n] = 0.5
+        self.levels, self.slopes = aligned_zeros(len(self.halves)), aligned_zeros(len(self.halves))
+        self.steps = np.empty((n + runs * N, D), np.float32)
         self.n_inputs, self.each = len(self.steps), np.arange(n)
+        self.weights = np.full(1 + N, -negatives / N, np.float32)  # of a centre word's pairs
+        self.weights[0] = 1
         self.measured = layout.length * max(runs // 4, 1)  # centre words whose loss is measured: some runs are enough
         # The same buffers under other shapes.
         self.H_blocks = blocks_of(self.H, n_blocks, B, B)
         self.dX_blocks = blocks_of(self.steps, n_blocks, B, B)
-        self.dZ = self.steps[n:].reshape(runs, places, D)
+        self.dZ = self.steps[n:].reshape(runs, N, D)
         self.H_groups, self.Q_groups, self.dH_groups = (
             buffer.reshape(-1, runs, buffer.shape[1]).transpose(1, 0, 2) for buffer in (self.H, self.Q, self.dH)
         )
@@ -104,7 +93,7 @@ class CBOW:
     @classmethod
     def enough_noise(cls, layout: Layout, negatives: int, lr: float) -> int:
         """N: as many as keep what one noise word pulls safe at this rate."""
-        return noise_words(lr * negatives / cls.safe_pull + 1, cls.n_noise + 1) - 1  # N + 1 is even: rows of a product
+        return noise_words(lr * negatives / cls.safe_pull, cls.n_noise)
 
     def safe_occurrences(self, lr: float) -> float:
         """See `SkipGram.safe_occurrences`."""
@@ -116,10 +105,8 @@ class CBOW:
 
     def set_rate(self, lr: float) -> None:
         """See `SkipGram.set_rate`."""
-        self.lr = lr
-        np.multiply(self.weights, np.float32(lr / 2), out=self.levels)
+        np.multiply(self.halves, np.float32(lr), out=self.levels)
         np.negative(np.abs(self.levels, out=self.slopes), out=self.slopes)
-        self.levels += np.float32(lr * self.mean_score) * self.moved
 
     def step(self, batch: Batch, measure: bool = False) -> tuple[float, float]:
         """Train one batch; returns as `SkipGram.step`, the loss being a sum over centre words with a context."""
@@ -130,18 +117,13 @@ class CBOW:
             whole = masks[cut]
             masks[cut] = batch.left[..., self.within[reach]]
         gather(self.W, batch.rows, self.gathered)
-        self.Z[:, -1] = self.mean
         np.matmul(means, self.X_around[reach], out=self.H_blocks)
         np.vecdot(self.H, self.T, out=p)
         np.matmul(self.H_groups, self.Z_transposed, out=self.Q_groups)
-        measured = (0.0, 0.0)
-        if measure:
-            measured = self._loss(batch)
-            self._expect()
+        measured = self._loss(batch) if measure else (0.0, 0.0)
         descend(self.scores, self.levels, self.slopes)
         np.matmul(self.Q_groups, self.Z, out=self.dH_groups)
         add_rows(self.dH, self.each, p, self.T)
-        self.Q -= np.float32(self.lr * self.mean_score * self.negatives / self.n_noise)  # noise gets s(Q) whole
         np.matmul(self.Q_transposed, self.H_groups, out=self.dZ)
         np.matmul(sums, self.dH_around[reach], out=self.dX_blocks)
         # Lock-free, see SkipGram.step. The step of a target is a multiple of h, so no array of such steps is made.
@@ -152,18 +134,10 @@ class CBOW:
             masks[cut] = whole
         return measured
 
-    def _expect(self) -> None:
-        """Take q and m from this batch."""
-        noise = self.Z[:, :-1]
-        self.mean_score = float(sigmoid(self.Q[: self.measured, :-1]).mean())
-        self.Z[:, -1] = self.mean = noise.mean(axis=(0, 1))
-        self.set_rate(self.lr)
-
     def _loss(self, batch: Batch) -> tuple[float, float]:
         """Of the first runs of the batch."""
         has_context = np.ones((self.layout.n_blocks, self.layout.block), np.float32)
         has_context[batch.cut] = batch.contexts[:, :, 0] > 0
-        has_context, Q = has_context.reshape(-1)[: self.measured], self.Q[: self.measured, :-1]
-        loss = logistic_loss(self.p[: self.measured], has_context)
-        loss += logistic_loss(Q, has_context[:, None] * np.float32(-self.negatives / self.n_noise))
-        return loss, float(has_context.sum())
+        weights = has_context.reshape(-1, 1)[: self.measured]
+        scores = np.concatenate([self.p[: self.measured, None], self.Q[: self.measured]], axis=1)
+        return logistic_loss(scores, weights * self.weights), float(weights.sum())

@@ -9,12 +9,6 @@ from parw2v.arraytypes import FloatArray
 _HALF = np.float32(0.5)
 
 
-def sigmoid(scores: FloatArray) -> FloatArray:
-    """1 / (1 + exp(-x)); cannot overflow."""
-    result: FloatArray = _HALF + _HALF * np.tanh(scores * _HALF)
-    return result
-
-
 def logistic_loss(scores: FloatArray, weights: FloatArray) -> float:
     """Sum of ``|w| * -log(sigmoid(sign(w) * x))``; weights, broadcast to the scores, are negative for noise.
 
