@@ -205,8 +205,10 @@ def _read(path: Path) -> tuple[Word2Vec, RunState]:
         counters = state.next_task, state.raw_words, state.kept_words, state.steps, state.words_before
         if not isinstance(state.identity, dict):
             raise ValueError("its identity is not a table")
-        if any(type(n) is not int or n < 0 for n in counters) or type(state.symmetric) is not bool:
+        if any(type(n) is not int or n < 0 for n in counters):
             raise ValueError("its counters are not whole numbers")
+        if type(state.symmetric) is not bool:
+            raise ValueError("the form of its vectors is not told by true or false")
         figures = [state.train_seconds, *astuple(epoch), *astuple(stretch), *chain.from_iterable(history)]
         if not all(type(n) in (int, float) and math.isfinite(n) for n in figures):
             raise ValueError("its figures are not finite numbers")

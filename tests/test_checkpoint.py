@@ -239,6 +239,7 @@ BAD_STATES = {
     "seconds a list": good_record() | {"train_seconds": [1]},
     "task negative": good_record() | {"next_task": -1},
     "task text": good_record() | {"next_task": "1"},
+    "form number": good_record() | {"symmetric": 1},
     "words NaN": good_record() | {"raw_words": float("nan")},
     "words before negative": good_record() | {"words_before": -1},
     "steps fraction": good_record() | {"steps": 1.5},

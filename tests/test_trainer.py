@@ -342,6 +342,7 @@ def test_more_epochs_go_on_where_the_run_was(small, tmp_path, objective, stopped
         source = Word2Vec.load(tmp_path / "m")
     rest = trainer_of(small, tmp_path / "c", objective=objective, epochs=4, resume=source, **CONSTANT)
     assert (rest.epochs_before, rest.settings.epochs) == (2, 4)
+    assert rest.state.symmetric  # also where it comes from the model
     assert rest.state.raw_words == (part.state.raw_words if stopped else part.total_words)
     reports = drain(rest)
     if stopped:
